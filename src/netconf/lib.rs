@@ -1,1 +1,4 @@
-//! placeholder
+//! NETCONF (RFC 6241) server and client over YANG data.
+
+pub mod error;
+pub mod xml;
