@@ -1,8 +1,11 @@
 //! YANG data (RFC 7950): compiled schemas, immutable instance trees, and what NETCONF does to them.
 
+pub mod defaults;
 pub mod diff;
+pub mod edit;
 pub mod ffi;
 pub mod filter;
+pub mod patch;
 pub mod path;
 pub mod schema;
 pub mod standard;
