@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use imbl::ordmap::DiffItem;
 
 use super::path::{InstancePath, Predicate};
-use super::schema::{NodeId, Schema};
+use super::schema::NodeId;
 use super::tree::{Child, Content, Inner, Key, List, Tree};
 use super::value::Value;
 
@@ -39,18 +39,27 @@ impl Edit {
 
 /// The edits that turn `old` into `new`, in document order. What both share is not looked at.
 pub fn diff(old: &Tree, new: &Tree) -> Vec<Edit> {
-    let mut differ = Differ { schema: old.schema(), path: InstancePath::default(), edits: Vec::new() };
+    run(old, new, false)
+}
+
+/// The same with default nodes counted as data: what [`super::validate`] needs to follow a datastore.
+pub(super) fn diff_with_defaults(old: &Tree, new: &Tree) -> Vec<Edit> {
+    run(old, new, true)
+}
+
+fn run(old: &Tree, new: &Tree, defaults: bool) -> Vec<Edit> {
+    let mut differ = Differ { defaults, path: InstancePath::default(), edits: Vec::new() };
     differ.inner(old.root(), new.root());
     differ.edits
 }
 
-struct Differ<'s> {
-    schema: &'s Schema,
+struct Differ {
+    defaults: bool,
     path: InstancePath,
     edits: Vec<Edit>,
 }
 
-impl Differ<'_> {
+impl Differ {
     fn push(
         &mut self,
         node: NodeId,
@@ -66,8 +75,9 @@ impl Differ<'_> {
         if old.shares(new) {
             return;
         }
-        let mut olds = old.iter().filter(|c| !c.default).peekable();
-        let mut news = new.iter().filter(|c| !c.default).peekable();
+        let defaults = self.defaults;
+        let mut olds = old.iter().filter(|c| !c.default || defaults).peekable();
+        let mut news = new.iter().filter(|c| !c.default || defaults).peekable();
         loop {
             match (olds.peek(), news.peek()) {
                 (Some(a), Some(b)) if a.node == b.node => {
@@ -94,6 +104,10 @@ impl Differ<'_> {
 
     /// A child that only one side has.
     fn one(&mut self, child: &Child, change: Change) {
+        // A default that appears is not set: whoever follows the datastore adds it by itself.
+        if child.default && change == Change::Create {
+            return;
+        }
         let mut push = |predicate, content: Content| {
             let (before, after) = if change == Change::Create { (None, Some(content)) } else { (Some(content), None) };
             self.push(child.node, predicate, change, before, after);
@@ -119,6 +133,10 @@ impl Differ<'_> {
 
     fn both(&mut self, old: &Child, new: &Child) {
         let node = old.node;
+        if old.default != new.default && !matches!(old.content, Content::Container(_)) {
+            return self
+                .one(if new.default { old } else { new }, if new.default { Change::Delete } else { Change::Create });
+        }
         match (&old.content, &new.content) {
             (Content::Container(a), Content::Container(b)) => {
                 self.path.push(node, Predicate::None);

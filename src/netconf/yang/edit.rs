@@ -411,10 +411,7 @@ impl<'s> Editor<'s> {
                 self.put_container(inner, id, content);
             }
             Operation::Merge | Operation::None => {
-                let mut content = match inner.remove_container(id) {
-                    Some(content) => content,
-                    None => Inner::default(),
-                };
+                let mut content = inner.remove_container(id).unwrap_or_default();
                 self.children(&mut content, Some(id), element, operation);
                 self.put_container(inner, id, content);
             }

@@ -10,6 +10,7 @@ pub mod path;
 pub mod schema;
 pub mod standard;
 pub mod tree;
+pub mod validate;
 pub mod value;
 
 pub use schema::{Module, ModuleId, NodeId, NodeKind, Schema, SchemaNode};

@@ -138,12 +138,12 @@ impl LeafType {
         &self.0.enums
     }
 
-    /// A leafref (or a union with one) whose target must exist (RFC 7950 section 9.9), or an instance-identifier.
+    /// A leafref (or a union with one) or instance-identifier whose target must exist (RFC 7950
+    /// sections 9.9 and 9.13).
     pub fn needs_instance(&self) -> bool {
         fn needs(raw: &RawType) -> bool {
             match raw.base {
-                RawBase::Leafref => raw.require_instance,
-                RawBase::InstanceIdentifier => true,
+                RawBase::Leafref | RawBase::InstanceIdentifier => raw.require_instance,
                 RawBase::Union => raw.members.iter().any(needs),
                 _ => false,
             }
