@@ -1,4 +1,5 @@
 //! NETCONF (RFC 6241) server and client over YANG data.
 
 pub mod error;
+pub mod framing;
 pub mod xml;
