@@ -5,6 +5,7 @@ pub mod ffi;
 pub mod filter;
 pub mod path;
 pub mod schema;
+pub mod serde;
 pub mod standard;
 pub mod tree;
 pub mod value;
