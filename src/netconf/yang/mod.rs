@@ -8,6 +8,7 @@ pub mod filter;
 pub mod patch;
 pub mod path;
 pub mod schema;
+pub mod serde;
 pub mod standard;
 pub mod tree;
 pub mod validate;

@@ -531,8 +531,11 @@ impl PartialEq for OrderedList {
 
 impl Eq for OrderedList {}
 
+/// A name of a path with its key predicates.
+type PathStep<'p> = (&'p str, Vec<(&'p str, &'p str)>);
+
 /// Splits `/a:b[k='v']/c` into names with their key predicates.
-fn split_path(path: &str) -> Option<Vec<(&str, Vec<(&str, &str)>)>> {
+pub(super) fn split_path(path: &str) -> Option<Vec<PathStep<'_>>> {
     let mut steps = Vec::new();
     let mut rest = path.strip_prefix('/')?;
     loop {
