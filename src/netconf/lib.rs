@@ -4,4 +4,5 @@ pub mod capability;
 pub mod error;
 pub mod framing;
 pub mod message;
+pub mod transport;
 pub mod xml;
