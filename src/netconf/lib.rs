@@ -5,5 +5,6 @@ pub mod error;
 pub mod framing;
 pub mod message;
 pub mod server;
+pub mod transport;
 pub mod xml;
 pub mod yang;
