@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use smol_str::SmolStr;
 
 use super::ffi::{Context, Fault, LoadRequest, NodePointer, RawBase, RawKind, RawType, Source};
 use super::standard::STANDARD_MODULES;
 use super::value::Value;
+use super::write::Tags;
 
 /// A module set, never changed after [`SchemaBuilder::build`]. Shared by every tree of its data.
 pub struct Schema {
@@ -20,6 +21,7 @@ pub struct Schema {
     by_namespace: HashMap<String, ModuleId>,
     by_name: HashMap<String, ModuleId>,
     by_pointer: HashMap<NodePointer, NodeId>,
+    tags: OnceLock<Tags>,
 }
 
 /// A node of one [`Schema`]. Ids ascend in schema order, so siblings sorted by id are in the order of the model.
@@ -336,7 +338,7 @@ impl Schema {
             }
             nodes.push(node);
         }
-        Schema { context, modules, nodes, top, by_namespace, by_name, by_pointer }
+        Schema { context, modules, nodes, top, by_namespace, by_name, by_pointer, tags: OnceLock::new() }
     }
 
     pub fn context(&self) -> &Context {
@@ -345,6 +347,16 @@ impl Schema {
 
     pub fn node(&self, id: NodeId) -> &SchemaNode {
         &self.nodes[id.index()]
+    }
+
+    /// The ready-made tags of every node, for the writer.
+    pub(super) fn tags(&self) -> &Tags {
+        self.tags.get_or_init(|| Tags::new(self))
+    }
+
+    /// The numbers of a node and all below it: ids are in pre-order, so they are a run.
+    pub fn subtree(&self, id: NodeId) -> std::ops::Range<usize> {
+        id.index()..self.tags().get(id).end as usize
     }
 
     /// Every schema node, in pre-order.
