@@ -1,5 +1,6 @@
 //! YANG data (RFC 7950): compiled schemas, immutable instance trees, and what NETCONF does to them.
 
+pub mod access;
 pub mod diff;
 pub mod ffi;
 pub mod filter;
@@ -8,6 +9,7 @@ pub mod schema;
 pub mod standard;
 pub mod tree;
 pub mod value;
+pub mod write;
 
 pub use schema::{Module, ModuleId, NodeId, NodeKind, Schema, SchemaNode};
 pub use standard::STANDARD_MODULES;
