@@ -246,9 +246,7 @@ impl Group {
         self.conditions.iter().all(|condition| {
             condition.0.iter().any(|(node, value)| match inner.get(*node).map(|child| &child.content) {
                 Some(Content::Leaf(actual)) => actual == value && readable(*node, Instance::Only),
-                Some(Content::LeafList(actual)) => {
-                    actual.contains(value) && readable(*node, Instance::Value(value))
-                }
+                Some(Content::LeafList(actual)) => actual.contains(value) && readable(*node, Instance::Value(value)),
                 _ => false,
             })
         })

@@ -15,8 +15,8 @@ use super::value::Value;
 mod content;
 mod tags;
 
-pub(super) use tags::Tags;
 use tags::Tag;
+pub(super) use tags::Tags;
 
 /// How nodes that hold their schema default are reported (RFC 6243 section 3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -221,7 +221,11 @@ impl<'w> Walk<'w> {
             },
         };
         let scope = Scope { part, rights };
-        if scope.is_plain() { self.children::<true>(inner, scope, level) } else { self.children::<false>(inner, scope, level) }
+        if scope.is_plain() {
+            self.children::<true>(inner, scope, level)
+        } else {
+            self.children::<false>(inner, scope, level)
+        }
     }
 
     /// Writes what the scope lets through. `PLAIN` is the way without any question, for all below a node that is

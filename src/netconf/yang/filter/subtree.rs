@@ -124,5 +124,8 @@ fn has_inside(kind: NodeKind) -> bool {
 }
 
 fn mixed(element: Element<'_>) -> RpcError {
-    RpcError::bad_element(element.name(), format!("Filter element <{}> has text where elements are expected.", element.name()))
+    RpcError::bad_element(
+        element.name(),
+        format!("Filter element <{}> has text where elements are expected.", element.name()),
+    )
 }
