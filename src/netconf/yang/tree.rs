@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 
+use super::defaults;
 use super::schema::{NodeId, NodeKind, Schema};
 use super::value::Value;
 
@@ -79,6 +80,13 @@ pub enum Place<K> {
 impl Tree {
     pub fn new(schema: Arc<Schema>) -> Tree {
         Tree { schema, root: Inner::default() }
+    }
+
+    /// A datastore in which nothing is set: only the schema's defaults.
+    pub fn initial(schema: Arc<Schema>) -> Tree {
+        let mut root = Inner::default();
+        defaults::complete(&schema, None, &mut root, defaults::Scope::Config);
+        Tree { schema, root }
     }
 
     pub fn with_root(schema: Arc<Schema>, root: Inner) -> Tree {
@@ -226,6 +234,14 @@ impl Inner {
     pub fn remove(&mut self, node: NodeId) -> Option<Child> {
         let at = self.position(node).ok()?;
         Some(Arc::make_mut(&mut self.0).remove(at))
+    }
+
+    /// Takes the container's children out, to change them and put them back.
+    pub fn remove_container(&mut self, node: NodeId) -> Option<Inner> {
+        match self.remove(node)?.content {
+            Content::Container(inner) => Some(inner),
+            _ => None,
+        }
     }
 
     /// The child to change in place; its path is copied if another version shares it.
@@ -438,6 +454,18 @@ impl List {
         }
     }
 
+    /// The key of the entry just before that of `key`.
+    pub fn before(&self, key: &Key) -> Option<Key> {
+        match self {
+            List::Sorted(entries) => entries.get_prev(key).filter(|(k, _)| *k != key).map(|(k, _)| k.clone()),
+            List::Ordered(list) => {
+                let rank = *list.ranks.get(key)?;
+                list.entries.range(..rank).next_back().map(|(_, (key, _))| key.clone())
+            }
+            List::Keyless(_) => None,
+        }
+    }
+
     fn merge(&mut self, other: &List) {
         if let (List::Keyless(ours), List::Keyless(theirs)) = (&mut *self, other) {
             Arc::make_mut(ours).extend(theirs.iter().cloned());
@@ -515,8 +543,11 @@ impl PartialEq for OrderedList {
 
 impl Eq for OrderedList {}
 
+/// A name of a path with its key predicates.
+type PathStep<'p> = (&'p str, Vec<(&'p str, &'p str)>);
+
 /// Splits `/a:b[k='v']/c` into names with their key predicates.
-fn split_path(path: &str) -> Option<Vec<(&str, Vec<(&str, &str)>)>> {
+pub(super) fn split_path(path: &str) -> Option<Vec<PathStep<'_>>> {
     let mut steps = Vec::new();
     let mut rest = path.strip_prefix('/')?;
     loop {
