@@ -1,3 +1,4 @@
 //! The NETCONF server.
 
 pub mod provider;
+pub mod record;
