@@ -1,4 +1,5 @@
 //! The NETCONF server.
 
+pub mod journal;
 pub mod provider;
 pub mod record;

@@ -46,6 +46,8 @@ pub enum RecordError {
     Io { action: &'static str, path: PathBuf, source: io::Error },
     #[error("{} is damaged at byte {offset}: {reason}; restore it from a backup, or move it away to start without what it holds", path.display())]
     Damaged { path: PathBuf, offset: u64, reason: String },
+    #[error("{} does not hold all of the configuration: {reason}; restore it from a backup, or move its running.* files away to start without any", path.display())]
+    Incomplete { path: PathBuf, reason: String },
     #[error("{} is of version {found} and this program reads version {VERSION}; use the program that wrote it", path.display())]
     Version { path: PathBuf, found: u32 },
     #[error("a record of {size} bytes for {} is beyond the limit of {MAX_RECORD}; divide the request", path.display())]
