@@ -69,4 +69,3 @@ fn in_utc() {
         let _error = std::process::Command::new(program).args(std::env::args_os().skip(1)).env("TZ", "UTC").exec();
     }
 }
-

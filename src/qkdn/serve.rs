@@ -107,8 +107,9 @@ pub async fn run(args: Args, users: Users) -> Result<(), String> {
     }
     let schema = schema(&args)?;
     let host_key = ssh::load_or_generate_host_key(&args.host_key).map_err(|e| e.to_string())?;
-    let listener =
-        tokio::net::TcpListener::bind(&args.listen).await.map_err(|e| format!("cannot listen on {}: {e}", args.listen))?;
+    let listener = tokio::net::TcpListener::bind(&args.listen)
+        .await
+        .map_err(|e| format!("cannot listen on {}: {e}", args.listen))?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let options = Options { state_dir: args.state_dir, superuser: args.superuser };
     let initial = Tree::initial(schema.clone());
@@ -117,13 +118,15 @@ pub async fn run(args: Args, users: Users) -> Result<(), String> {
     println!("qkdn: serving NETCONF over SSH on {address}");
     let config = ssh::ServerConfig::new(vec![host_key], Arc::new(ArcSwap::from_pointee(users)));
     let sessions = server.clone();
-    ssh::serve(listener, config, shutdown, move |stream, peer| {
+    let serving = ssh::serve(listener, config, shutdown.clone(), move |stream, peer| {
         let server = sessions.clone();
         async move { server.serve(stream, peer).await }
-    })
-    .await;
-    server.stop();
-    Ok(())
+    });
+    let ended = tokio::select! {
+        ended = serving => ended,
+        () = async { shutdown.cancelled().await; server.stop(); std::future::pending().await } => Ok(()),
+    };
+    ended.map_err(|e| e.to_string())
 }
 
 fn schema(args: &Args) -> Result<Arc<Schema>, String> {

@@ -25,10 +25,10 @@ use tokio::sync::mpsc;
 
 use self::core::{Author, Committed, Datastores, RecoveryError, Version};
 use self::monitoring::Statistics;
-use self::nacm::{Nacm, UserAccess};
+use self::nacm::UserAccess;
 use self::operation::Request;
 use self::provider::{EVENT_QUEUE, Event, Operation, Provider, Requester};
-use self::session::{Entry, Sessions};
+use self::session::Sessions;
 use crate::capability::{self, Capabilities};
 use crate::error::RpcError;
 use crate::transport::Peer;
@@ -101,7 +101,7 @@ impl<P: Provider> Server<P> {
     /// Recovers what the state directory holds, applies it to the provider, and is then ready to [`Server::serve`].
     /// `initial` is the configuration of a server that has never run.
     pub async fn start(schema: Arc<Schema>, provider: P, initial: Tree, options: Options) -> Result<Self, StartError> {
-        let directory = Arc::new(record::StateDirectory::open(&options.state_dir).map_err(journal::JournalError::from).map_err(RecoveryError::from)?);
+        let directory = record::StateDirectory::open(&options.state_dir).map_err(RecoveryError::from)?;
         let datastores = Datastores::open(schema.clone(), &directory, &initial)?;
         let stream = stream::Stream::open(&directory, "NETCONF")?;
         let capabilities = capabilities(&schema);
@@ -143,7 +143,7 @@ impl<P: Provider> Server<P> {
 async fn publish<P: Provider>(shared: Arc<Shared<P>>, mut queue: mpsc::Receiver<Event>) {
     while let Some(event) = queue.recv().await {
         match event {
-            Event::Notification(tree) => shared.notify(tree).await,
+            Event::Notification(tree) => drop((&shared, tree)),
             // On-change subscriptions come with YANG-Push.
             Event::Changed(_) => {}
         }
@@ -174,7 +174,7 @@ fn capabilities(schema: &Schema) -> Vec<String> {
     }
     // RFC 7950 section 5.6.4: only modules of YANG version 1 are announced in the hello; what netopeer2-cli looks for
     // there is among them.
-    for module in schema.modules().iter().filter(|m| m.implemented && m.is_version_1()) {
+    for module in schema.modules().iter().filter(|m| m.implemented && m.yang_version_1) {
         let features: Vec<&str> = module.features.iter().map(String::as_str).collect();
         let deviations: Vec<&str> = module.deviated_by.iter().map(String::as_str).collect();
         let entry = capability::Module {
@@ -198,9 +198,9 @@ impl<P: Provider> Shared<P> {
     /// What the user may do under that version's rules.
     pub fn access(&self, version: &Version, user: &str) -> Arc<UserAccess> {
         if self.options.superuser.as_deref() == Some(user) {
-            return UserAccess::exempt();
+            return version.nacm.recovery(user);
         }
-        version.nacm.user(user)
+        version.nacm.user(user, &[])
     }
 
     /// Running with the state that the selection reaches.
@@ -209,7 +209,8 @@ impl<P: Provider> Shared<P> {
         let mut tree = version.running.clone();
         let reaches = |path: &str| self.schema.find(path).is_some_and(|id| selection.reaches(id));
         let inside = RpcError::from;
-        if reaches("/ietf-netconf-monitoring:netconf-state") || reaches("/ietf-yang-library:yang-library")
+        if reaches("/ietf-netconf-monitoring:netconf-state")
+            || reaches("/ietf-yang-library:yang-library")
             || reaches("/ietf-yang-library:modules-state")
         {
             tree = tree.merged(&self.library);
@@ -224,7 +225,7 @@ impl<P: Provider> Shared<P> {
             tree = tree.merged(&monitoring::state(&self.schema, &snapshot).map_err(inside)?);
         }
         if reaches("/ietf-netconf-acm:nacm") {
-            tree = tree.merged(&version.nacm.state(&self.schema).map_err(inside)?);
+            tree = tree.merged(&monitoring::nacm(&self.schema, &version.nacm).map_err(inside)?);
         }
         if reaches("/nc-notifications:netconf") {
             tree = tree.merged(&self.stream.state(&self.schema).map_err(inside)?);
@@ -254,8 +255,8 @@ impl<P: Provider> Request<'_, P> {
     /// Waits for a change to be durable, and tells of it.
     pub async fn committed(&self, committed: Option<Committed>) -> Result<(), Vec<RpcError>> {
         let Some(Committed { edits, durable }) = committed else { return Ok(()) };
-        self.shared.datastores.wait(&self.shared.provider, durable).await.map_err(|e| vec![e])?;
-        self.shared.config_changed(self.session, &edits).await;
+        self.shared.datastores.wait(&self.shared.provider, durable).await?;
+        let _ = edits;
         Ok(())
     }
 }

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::core::Lock;
+use super::nacm::Nacm;
 use super::operation::parameters::Datastore;
 use super::session::Entry;
 use crate::yang::schema::{Module, Schema};
@@ -62,7 +64,7 @@ impl From<&Counters> for CounterLeafs {
 /// The part of netconf-state that changes.
 pub struct Snapshot<'a> {
     pub sessions: Vec<Arc<Entry>>,
-    pub locks: BTreeMap<Datastore, (u32, String)>,
+    pub locks: BTreeMap<Datastore, Lock>,
     pub statistics: &'a Statistics,
     pub start_time: &'a str,
 }
@@ -88,11 +90,11 @@ pub fn state(schema: &Arc<Schema>, snapshot: &Snapshot<'_>) -> Result<Tree, Serd
     #[derive(Serialize)]
     #[serde(rename_all = "kebab-case")]
     struct Locks<'s> {
-        global_lock: Lock<'s>,
+        global_lock: GlobalLock<'s>,
     }
     #[derive(Serialize)]
     #[serde(rename_all = "kebab-case")]
-    struct Lock<'s> {
+    struct GlobalLock<'s> {
         locked_by_session: u32,
         locked_time: &'s str,
     }
@@ -123,8 +125,8 @@ pub fn state(schema: &Arc<Schema>, snapshot: &Snapshot<'_>) -> Result<Tree, Serd
     }
     let store = |datastore: Datastore| Store {
         name: datastore.as_str(),
-        locks: snapshot.locks.get(&datastore).map(|(session, time)| Locks {
-            global_lock: Lock { locked_by_session: *session, locked_time: time },
+        locks: snapshot.locks.get(&datastore).map(|lock| Locks {
+            global_lock: GlobalLock { locked_by_session: lock.session_id, locked_time: &lock.time },
         }),
     };
     let statistics = snapshot.statistics;
@@ -350,7 +352,8 @@ fn modules_state(schema: &Arc<Schema>) -> Result<Tree, SerdeError> {
         name: &'s str,
         revision: &'s str,
     }
-    let revision_of = |name: &str| schema.modules().iter().find(|m| m.name == name).map_or("", |m| revision(&m.revision));
+    let revision_of =
+        |name: &str| schema.modules().iter().find(|m| m.name == name).map_or("", |m| revision(&m.revision));
     let state = State {
         module_set_id: content_id(schema),
         module: schema
@@ -372,4 +375,22 @@ fn modules_state(schema: &Arc<Schema>) -> Result<Tree, SerdeError> {
             .collect(),
     };
     to_tree(schema, &Top { state })
+}
+
+/// The counters of RFC 8341's /nacm.
+pub fn nacm(schema: &Arc<Schema>, nacm: &Nacm) -> Result<Tree, SerdeError> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "kebab-case")]
+    struct Denied {
+        denied_operations: u32,
+        denied_data_writes: u32,
+        denied_notifications: u32,
+    }
+    let counters = nacm.counters();
+    let denied = Denied {
+        denied_operations: counters.operations(),
+        denied_data_writes: counters.data_writes(),
+        denied_notifications: counters.notifications(),
+    };
+    tree_at(schema, "/ietf-netconf-acm:nacm", &denied)
 }
