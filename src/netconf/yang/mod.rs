@@ -3,6 +3,7 @@
 pub mod diff;
 pub mod ffi;
 pub mod filter;
+pub mod json;
 pub mod path;
 pub mod schema;
 pub mod serde;
