@@ -430,17 +430,16 @@ impl Context {
     /// The canonical form of `text` as a value of the leaf or leaf-list `node`, in JSON's form for qualified names
     /// (RFC 7951 section 4), with the base type that it has there.
     pub fn canonical(&self, node: NodePointer, text: &str) -> Result<(String, RawBase), Fault> {
-        if text.contains('\0') {
-            return Err(plain_fault("a value cannot contain NUL".into()));
-        }
+        // The length alone is not enough: libyang's date-and-time reads on to a NUL and takes what it finds for its own.
+        let terminated = CString::new(text).map_err(|_| plain_fault("a value cannot contain NUL".into()))?;
         let length = u32::try_from(text.len()).map_err(|_| plain_fault("a value of more than 4 GiB".into()))?;
         let mut real = ptr::null();
         let mut canonical = ptr::null();
         self.clear_errors();
-        // SAFETY: `text` is passed with its length; `canonical` is a dictionary string that we give back.
+        // SAFETY: the text is terminated and lives until the end; `canonical` is a dictionary string that we give back.
         unsafe {
             let rc =
-                ffi::lyd_value_validate(node.0, text.as_ptr().cast(), length, ptr::null(), &mut real, &mut canonical);
+                ffi::lyd_value_validate(node.0, terminated.as_ptr(), length, ptr::null(), &mut real, &mut canonical);
             if rc != ffi::LY_ERR::LY_SUCCESS && rc != ffi::LY_ERR::LY_EINCOMPLETE {
                 let fallback = || plain_fault(format!("invalid value \"{text}\""));
                 return Err(self.errors().into_iter().next().unwrap_or_else(fallback));
