@@ -262,6 +262,7 @@ prop_compose! {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn every_tree_comes_back(system in system(), servers in of(servers())) {
         let before = Everything { system, servers };
