@@ -7,6 +7,7 @@
 //! ```
 
 pub mod core;
+pub mod event;
 pub mod journal;
 pub mod monitoring;
 pub mod nacm;
@@ -27,7 +28,7 @@ use self::core::{Author, Committed, Datastores, RecoveryError, Version};
 use self::monitoring::Statistics;
 use self::nacm::UserAccess;
 use self::operation::Request;
-use self::provider::{EVENT_QUEUE, Event, Operation, Provider, Requester};
+use self::provider::{EVENT_QUEUE, EventSender, Operation, Provider, Requester};
 use self::session::Sessions;
 use crate::capability::{self, Capabilities};
 use crate::error::RpcError;
@@ -56,7 +57,7 @@ pub enum StartError {
     #[error("the modules lack what every server needs: {0}")]
     Modules(#[from] crate::yang::serde::SerdeError),
     #[error(transparent)]
-    Stream(#[from] stream::StreamError),
+    Stream(#[from] record::RecordError),
 }
 
 /// A server; clones are the same server.
@@ -75,6 +76,8 @@ pub struct Shared<P> {
     library: Tree,
     start_time: String,
     pub stream: stream::Stream,
+    /// Where this server's own events go, beside the provider's.
+    events: EventSender,
 }
 
 /// Adds the modules that every server implements, with the features that it has.
@@ -103,9 +106,16 @@ impl<P: Provider> Server<P> {
     pub async fn start(schema: Arc<Schema>, provider: P, initial: Tree, options: Options) -> Result<Self, StartError> {
         let directory = record::StateDirectory::open(&options.state_dir).map_err(RecoveryError::from)?;
         let datastores = Datastores::open(schema.clone(), &directory, &initial)?;
-        let stream = stream::Stream::open(&directory, "NETCONF")?;
+        let (stream, publisher) = stream::Stream::open(
+            &directory,
+            "NETCONF",
+            "All events of this server",
+            stream::Retention::default(),
+            jiff::Timestamp::now(),
+        )?;
         let capabilities = capabilities(&schema);
         let library = monitoring::library(&schema, &capabilities)?;
+        let (events, queue) = mpsc::channel(EVENT_QUEUE);
         let shared = Arc::new(Shared {
             schema: schema.clone(),
             provider,
@@ -117,10 +127,10 @@ impl<P: Provider> Server<P> {
             library,
             start_time: now(),
             stream,
+            events: events.clone(),
         });
-        let (events, queue) = mpsc::channel(EVENT_QUEUE);
         shared.provider.start(events);
-        tokio::spawn(publish(shared.clone(), queue));
+        tokio::spawn(event::publish(schema, publisher, queue));
         Ok(Server(shared))
     }
 
@@ -136,17 +146,6 @@ impl<P: Provider> Server<P> {
     /// Ends all sessions. What was acknowledged is durable already.
     pub fn stop(&self) {
         self.0.sessions.end_all();
-    }
-}
-
-/// Puts the provider's events on the stream, one after another.
-async fn publish<P: Provider>(shared: Arc<Shared<P>>, mut queue: mpsc::Receiver<Event>) {
-    while let Some(event) = queue.recv().await {
-        match event {
-            Event::Notification(tree) => drop((&shared, tree)),
-            // On-change subscriptions come with YANG-Push.
-            Event::Changed(_) => {}
-        }
     }
 }
 
@@ -228,7 +227,7 @@ impl<P: Provider> Shared<P> {
             tree = tree.merged(&monitoring::nacm(&self.schema, &version.nacm).map_err(inside)?);
         }
         if reaches("/nc-notifications:netconf") {
-            tree = tree.merged(&self.stream.state(&self.schema).map_err(inside)?);
+            tree = tree.merged(&event::streams(&self.schema, &self.stream).map_err(inside)?);
         }
         let state = tokio::time::timeout(CALL_TIMEOUT, self.provider.state(selection)).await;
         let state = state.map_err(|_| RpcError::operation_failed("The device did not report its state in time."))??;
@@ -256,7 +255,7 @@ impl<P: Provider> Request<'_, P> {
     pub async fn committed(&self, committed: Option<Committed>) -> Result<(), Vec<RpcError>> {
         let Some(Committed { edits, durable }) = committed else { return Ok(()) };
         self.shared.datastores.wait(&self.shared.provider, durable).await?;
-        let _ = edits;
+        self.shared.config_changed(self.session, &edits).await;
         Ok(())
     }
 }

@@ -10,10 +10,12 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, ReadHalf, Write
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
+use super::event::{self, Subscriber};
 use super::monitoring::Counters;
+use super::nacm::{Nacm, UserAccess};
 use super::operation::{self, Outcome, Reply, Request};
 use super::provider::{Provider, Requester};
-use super::stream::{Item, Subscription};
+use super::stream::Message;
 use crate::error::{ErrorType, RpcError};
 use crate::framing::{Encoder, Framing, MAX_HELLO, MAX_MESSAGE, MessageReader, ReadError};
 use crate::message::{self, Hello, ReplyHead, Rpc};
@@ -113,7 +115,7 @@ impl Sessions {
 
 /// Why a session ended (RFC 6470's termination-reason).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     Closed,
     Killed(Option<u32>),
     Dropped,
@@ -135,9 +137,13 @@ pub async fn run<P: Provider, S: AsyncRead + AsyncWrite + Send>(shared: &Arc<Sha
         reader: MessageReader::new(BufReader::new(reader)),
         writer,
         encoder: Encoder::new(),
-        subscription: None,
+        subscriber: None,
+        access: None,
     };
-    let end = session.run().await;
+    let (end, started) = match session.hello().await {
+        Ok(()) => (session.run().await, true),
+        Err(end) => (end, false),
+    };
     shared.sessions.close(entry.id);
     match end {
         End::BadHello => Counters::count(&shared.statistics.in_bad_hellos),
@@ -146,6 +152,9 @@ pub async fn run<P: Provider, S: AsyncRead + AsyncWrite + Send>(shared: &Arc<Sha
     }
     tracing::info!(session = entry.id, user, %address, ?end, "session ended");
     shared.datastores.end_session(entry.id).await;
+    if started {
+        shared.session_ended(&entry, end).await;
+    }
 }
 
 struct Session<'s, P: Provider, S> {
@@ -154,22 +163,20 @@ struct Session<'s, P: Provider, S> {
     reader: MessageReader<BufReader<ReadHalf<S>>>,
     writer: WriteHalf<S>,
     encoder: Encoder,
-    subscription: Option<Box<Subscription>>,
+    subscriber: Option<Box<Subscriber>>,
+    /// The user's rights, as of these rules.
+    access: Option<(Arc<Nacm>, Arc<UserAccess>)>,
 }
 
 /// What a session does next.
 enum Next {
     Message(Result<Option<String>, ReadError>),
-    Event(Option<Item>),
+    Event(Option<Message>),
     Killed,
 }
 
 impl<P: Provider, S: AsyncRead + AsyncWrite + Send> Session<'_, P, S> {
     async fn run(&mut self) -> End {
-        match self.hello().await {
-            Ok(()) => {}
-            Err(end) => return end,
-        }
         loop {
             // Whatever has come already is handled before anything is sent: pipelined requests share one write.
             let ready = self.reader.next().now_or_never();
@@ -211,14 +218,27 @@ impl<P: Provider, S: AsyncRead + AsyncWrite + Send> Session<'_, P, S> {
         }
     }
 
+    /// The user's rights under the rules in force.
+    fn access(&mut self) -> Arc<UserAccess> {
+        let version = self.shared.datastores.version();
+        match &self.access {
+            Some((rules, access)) if Arc::ptr_eq(rules, &version.nacm) => access.clone(),
+            _ => {
+                let access = self.shared.access(&version, &self.entry.user);
+                self.access = Some((version.nacm.clone(), access.clone()));
+                access
+            }
+        }
+    }
+
     fn killed(&self) -> End {
         End::Killed(*self.entry.killed_by.lock().expect("no panic holds it"))
     }
 
     async fn next(&mut self) -> Next {
         let event = async {
-            match &mut self.subscription {
-                Some(subscription) => subscription.next().await,
+            match &mut self.subscriber {
+                Some(subscriber) => subscriber.subscription.next().await,
                 None => std::future::pending().await,
             }
         };
@@ -257,6 +277,7 @@ impl<P: Provider, S: AsyncRead + AsyncWrite + Send> Session<'_, P, S> {
             transport = self.entry.peer.transport.as_str(),
             "session started"
         );
+        self.shared.session_started(&self.entry).await;
         Ok(())
     }
 
@@ -298,27 +319,27 @@ impl<P: Provider, S: AsyncRead + AsyncWrite + Send> Session<'_, P, S> {
 
     /// Performs an operation. Events that come meanwhile are sent meanwhile: a slow operation holds up none.
     async fn perform(&mut self, operation: crate::xml::Element<'_>) -> Reply {
-        let version = self.shared.datastores.version();
+        let access = self.access();
         let request = Request {
             shared: self.shared,
             session: &self.entry.clone(),
-            access: self.shared.access(&version, &self.entry.user),
+            access,
             requester: Requester {
                 user: self.entry.user.clone(),
                 session_id: self.entry.id,
                 requestor: None,
                 priority: None,
             },
-            subscribed: self.subscription.is_some(),
+            subscribed: self.subscriber.is_some(),
         };
         let work = operation::perform(&request, operation);
         tokio::pin!(work);
         loop {
-            let Some(subscription) = &mut self.subscription else { return work.await };
+            let Some(subscriber) = &mut self.subscriber else { return work.await };
             let item = tokio::select! {
                 biased;
                 reply = &mut work => return reply,
-                item = subscription.next() => item,
+                item = subscriber.subscription.next() => item,
             };
             self.event(item);
             // A peer that does not take events must not stop the operation: the queue's bound ends the subscription.
@@ -327,7 +348,7 @@ impl<P: Provider, S: AsyncRead + AsyncWrite + Send> Session<'_, P, S> {
     }
 
     async fn reply(&mut self, head: &ReplyHead, reply: Reply) -> Option<End> {
-        let access = self.shared.access(&self.shared.datastores.version(), &self.entry.user);
+        let access = self.access();
         let out = self.encoder.body();
         let mut end = None;
         match reply {
@@ -338,7 +359,7 @@ impl<P: Provider, S: AsyncRead + AsyncWrite + Send> Session<'_, P, S> {
             }
             Ok(Outcome::Subscribed(subscription)) => {
                 head.write_ok(out);
-                self.subscription = Some(subscription);
+                self.subscriber = Some(subscription);
             }
             Ok(Outcome::Xml(xml)) => {
                 head.write_start(out);
@@ -387,14 +408,15 @@ impl<P: Provider, S: AsyncRead + AsyncWrite + Send> Session<'_, P, S> {
         self.end_message().or(end)
     }
 
-    fn event(&mut self, item: Option<Item>) {
-        let Some(item) = item else {
-            // Ended by its stop-time, or because this peer did not read; RPCs go on.
-            self.subscription = None;
+    fn event(&mut self, message: Option<Message>) {
+        let access = self.access();
+        let (Some(message), Some(subscriber)) = (message, &self.subscriber) else {
+            // Its stop time has come, or it fell behind; RPCs go on.
+            self.subscriber = None;
             return;
         };
-        let _ = item;
-        if false {
+        let out = self.encoder.body();
+        if event::write_message(&self.shared.schema, &access, &subscriber.selection, &message, out) {
             Counters::count(&self.entry.counters.out_notifications);
             Counters::count(&self.shared.statistics.counters.out_notifications);
             let _ = self.encoder.end();

@@ -19,10 +19,10 @@ pub mod validate;
 use std::sync::Arc;
 
 use super::Shared;
+use super::event::Subscriber;
 use super::nacm::UserAccess;
 use super::provider::{Provider, Requester};
 use super::session::Entry;
-use super::stream::Subscription;
 use crate::error::{ErrorType, RpcError};
 use crate::message::{BASE_NAMESPACE, NOTIFICATION_NAMESPACE};
 use crate::xml::Element;
@@ -57,7 +57,7 @@ pub enum Outcome {
     /// `<get-schema>`'s `<data>`.
     Text(Arc<str>),
     /// `<ok/>`, and events from now on.
-    Subscribed(Box<Subscription>),
+    Subscribed(Box<Subscriber>),
     /// `<ok/>`, and the end of the session.
     Close,
     /// Part was done (continue-on-error): the errors are the reply, but they do not count as nothing done.
