@@ -452,6 +452,11 @@ impl<R: AsyncBufRead + Unpin> MessageReader<R> {
     pub fn decoder(&mut self) -> &mut Decoder {
         &mut self.decoder
     }
+
+    /// The stream, with what was not decoded yet.
+    pub fn into_inner(self) -> R {
+        self.stream
+    }
 }
 
 #[cfg(test)]
