@@ -200,9 +200,9 @@ async fn what_is_not_there_is_told_in_one_line() {
     let fixture = Fixture::echo().await;
     let refused = refusal(Target { port: closed, ..fixture.target() }).await;
     assert_eq!(refused, format!("127.0.0.1:{closed}: connection refused: nothing listens there"));
-    let timeout = Duration::from_millis(50);
+    let timeout = Duration::from_millis(500);
     let error = refusal(Target { port: silent, timeout, ..fixture.target() }).await;
-    assert_eq!(error, format!("127.0.0.1:{silent}: no answer within 0.05 s (SSH key exchange)"));
+    assert_eq!(error, format!("127.0.0.1:{silent}: no answer within 0.5 s (SSH key exchange)"));
     let credential = Credential::KeyFile { path: "/nonexistent/key".into(), passphrase: None };
     assert!(refusal(Target { credential, ..fixture.target() }).await.starts_with("key /nonexistent/key: "));
 }
@@ -273,7 +273,7 @@ async fn the_key_exchange_is_post_quantum_and_the_cipher_aes_gcm() {
 #[tokio::test]
 async fn arriving_bytes_wait_for_a_busy_session_but_not_for_one_that_writes() {
     use super::stream::Inbound;
-    const PIECE: [u8; 1 << 20] = [0; 1 << 20];
+    static PIECE: [u8; 1 << 20] = [0; 1 << 20];
     // A writer that never has room.
     let (pipe, _other) = tokio::io::duplex(1);
     let inbound = Arc::new(Inbound::default());
