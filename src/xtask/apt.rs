@@ -14,9 +14,6 @@ pub const TO_BUILD: &[&str] = &["build-essential", "cmake", "libpcre2-dev", "pkg
 pub const TO_TEST: &[&str] =
     &["python3-venv", "openssh-client", "netconfd", "yangcli", "libyuma-base", "libyang2-tools", "yangdump"];
 
-/// What the benchmark needs besides: the SSH server that Debian's netconfd sits behind.
-pub const TO_BENCH: &[&str] = &["openssh-server"];
-
 /// Makes sure that `packages` are installed. Without the rights to install, fails with the one line to run.
 pub fn install(packages: &[&str]) -> Outcome {
     let missing: Vec<&str> = packages.iter().copied().filter(|package| !is_installed(package)).collect();
