@@ -11,6 +11,9 @@ use crate::{lint, setup, venv, workspace};
 /// The foreign clients of `tests/interop`, each with a script of its own.
 const CLIENTS: &[&str] = &["ncclient", "netconf-client", "netconf-console2", "scrapli-netconf", "yangcli"];
 
+/// The servers that each of them meets, by their names in `tests/interop/servers`.
+const SERVERS: &[&str] = &["serve", "qkd-module"];
+
 /// Runs all steps; one that fails does not hold back another that does not need it. With `ci`, a step that could not run
 /// has failed. Returns whether none failed.
 pub fn run_all(ci: bool) -> bool {
@@ -29,8 +32,10 @@ pub fn run_all(ci: bool) -> bool {
     // All targets at once, so that the features of each dependency are settled once for the tests and the binary.
     if steps.step("build", || cargo(&["build", "--workspace", "--all-targets"])) {
         steps.step("tests", || cargo(&["test", "--workspace"]));
-        for client in CLIENTS {
-            steps.step(&format!("interop {client}"), || interop(client));
+        for server in SERVERS {
+            for client in CLIENTS {
+                steps.step(&format!("{client} on {server}"), || interop(client, server));
+            }
         }
     } else {
         steps.not_run("tests", "build");
@@ -71,12 +76,12 @@ fn dependencies(ci: bool) -> Outcome<Done> {
     cargo(&["deny", "--workspace", "--all-features", "--log-level", "error", "check", "bans", "licenses", "sources"])
 }
 
-/// Drives one foreign client against our agent and compares what it saw with `tests/interop/expected`.
-fn interop(client: &str) -> Outcome<Done> {
+/// Drives one foreign client against one of our servers and compares what it saw with `tests/interop/expected`.
+fn interop(client: &str, server: &str) -> Outcome<Done> {
     let python = venv::program(&workspace::target().join("venv"), "python");
     let mut command = Command::new(python);
-    command.arg(workspace::root().join("tests/interop/run.py")).arg(client).current_dir(workspace::root());
-    command.env("QKDN_BINARY", binary("debug"));
+    command.arg(workspace::root().join("tests/interop/run.py")).args([client, server]);
+    command.current_dir(workspace::root()).env("QKDN_BINARY", binary("debug"));
     run(&mut command).map(|()| Done::Passed)
 }
 
