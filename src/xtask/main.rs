@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod apt;
+mod bench;
 mod demo;
 mod lint;
 mod process;
@@ -36,6 +37,24 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Measure our servers beside others
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Debian's netconfd and `qkdn serve` in turn: same model, same data, same client
+    Netconf {
+        /// How long each measurement takes, in seconds
+        #[arg(long, default_value_t = 3.0)]
+        seconds: f64,
+        /// Measure netconfd alone
+        #[arg(long)]
+        only_netconfd: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -44,6 +63,9 @@ fn main() -> ExitCode {
         Task::Test => Ok(test::run_all(workspace::in_ci())),
         Task::Ci => Ok(test::run_all(true)),
         Task::Demo { arguments } => demo::run_demo(&arguments).map(|()| true),
+        Task::Bench { what: Bench::Netconf { seconds, only_netconfd } } => {
+            bench::netconf(seconds, only_netconfd).map(|()| true)
+        }
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -123,10 +123,10 @@ def play(connect, server, transcript):
     # Not every client can send an operation that it does not know.
     other = Other(server)
     said(transcript, "rpc by another session", lambda: other.rpc(scenario["trigger"]))
-    awaited(session, scenario, transcript)
+    awaited(session, scenario["notification"], transcript)
     if "clear" in scenario:
         said(transcript, "rpc by another session", lambda: other.rpc(scenario["clear"]))
-        awaited(session, scenario, transcript)
+        awaited(session, scenario["clear_notification"], transcript)
     other.close()
 
     transcript.heading("close-session")
@@ -179,18 +179,19 @@ def said(transcript, what, operation):
                 transcript.say(f"  error-path: {(child.text or '').strip()}")
 
 
-def awaited(session, scenario, transcript):
-    """Writes down the first notification that the scenario names; others, such as another's session-start, pass by."""
+def awaited(session, wanted, transcript):
+    """Writes down the first notification of the name in `wanted` whose leafs have the values in `wanted`; others, such
+    as another session's start, pass by."""
     deadline = time.monotonic() + DEADLINE_S
     while (left := deadline - time.monotonic()) > 0:
         notification = session.notification(left)
         if notification is None:
             break
-        event = [child for child in notification if child.tag != f"{{{NOTIFICATION}}}eventTime"]
-        if event and etree.QName(event[0]).localname == scenario["notification"]:
+        leafs = {etree.QName(leaf).localname: (leaf.text or "").split(":")[-1] for leaf in notification.iter("{*}*")}
+        if all(leafs.get(name) == value for name, value in wanted["leafs"].items()) and wanted["name"] in leafs:
             transcript.element(notification)
             return
-    transcript.say(f"no {scenario['notification']} within {DEADLINE_S} s")
+    transcript.say(f"no {wanted['name']} within {DEADLINE_S} s")
 
 
 def parse(text):
