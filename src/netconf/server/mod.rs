@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncBufRead, AsyncWrite};
 use tokio::sync::mpsc;
 
 use self::core::{Author, Committed, Datastores, RecoveryError, Version};
@@ -139,7 +139,7 @@ impl<P: Provider> Server<P> {
     }
 
     /// Serves one session on a stream that the transport has authenticated, until it ends.
-    pub async fn serve<S: AsyncRead + AsyncWrite + Send>(&self, stream: S, peer: Peer) {
+    pub async fn serve<S: AsyncBufRead + AsyncWrite + Unpin + Send>(&self, stream: S, peer: Peer) {
         session::run(&self.0, stream, peer).await;
     }
 
@@ -264,3 +264,6 @@ impl<P: Provider> Request<'_, P> {
 pub fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, ReadHalf, WriteHalf};
+use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
@@ -123,19 +123,21 @@ pub(super) enum End {
 }
 
 /// Serves one session until it ends.
-pub async fn run<P: Provider, S: AsyncRead + AsyncWrite + Send>(shared: &Arc<Shared<P>>, stream: S, peer: Peer) {
+pub async fn run<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send>(
+    shared: &Arc<Shared<P>>,
+    stream: S,
+    peer: Peer,
+) {
     let (user, address) = (peer.user.clone(), peer.address);
     let Some(entry) = shared.sessions.open(peer) else {
         tracing::warn!(user, %address, "session refused: {MAX_SESSIONS} are open");
         return;
     };
     Counters::count(&shared.statistics.in_sessions);
-    let (reader, writer) = tokio::io::split(stream);
     let mut session = Session {
         shared,
         entry: entry.clone(),
-        reader: MessageReader::new(BufReader::new(reader)),
-        writer,
+        reader: MessageReader::new(stream),
         encoder: Encoder::new(),
         subscriber: None,
         access: None,
@@ -160,8 +162,8 @@ pub async fn run<P: Provider, S: AsyncRead + AsyncWrite + Send>(shared: &Arc<Sha
 struct Session<'s, P: Provider, S> {
     shared: &'s Arc<Shared<P>>,
     entry: Arc<Entry>,
-    reader: MessageReader<BufReader<ReadHalf<S>>>,
-    writer: WriteHalf<S>,
+    /// The stream; replies are written to it as well.
+    reader: MessageReader<S>,
     encoder: Encoder,
     subscriber: Option<Box<Subscriber>>,
     /// The user's rights, as of these rules.
@@ -175,7 +177,7 @@ enum Next {
     Killed,
 }
 
-impl<P: Provider, S: AsyncRead + AsyncWrite + Send> Session<'_, P, S> {
+impl<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send> Session<'_, P, S> {
     async fn run(&mut self) -> End {
         loop {
             // Whatever has come already is handled before anything is sent: pipelined requests share one write.
@@ -198,7 +200,11 @@ impl<P: Provider, S: AsyncRead + AsyncWrite + Send> Session<'_, P, S> {
             match next {
                 Next::Killed => return self.killed(),
                 Next::Event(item) => self.event(item),
-                Next::Message(Ok(None)) => return End::Dropped,
+                Next::Message(Ok(None)) => {
+                    // It may still read: a script that pipes its requests in closes its side at once.
+                    let _ = self.flush().await;
+                    return End::Dropped;
+                }
                 Next::Message(Err(error)) => {
                     tracing::warn!(session = self.entry.id, user = %self.entry.user, %error, "session closed");
                     return End::Dropped;
@@ -207,7 +213,7 @@ impl<P: Provider, S: AsyncRead + AsyncWrite + Send> Session<'_, P, S> {
                     if let Some(end) = self.message(text).await {
                         // The last reply is on its way before the session ends.
                         let _ = self.flush().await;
-                        let _ = tokio::time::timeout(WRITE_TIMEOUT, self.writer.shutdown()).await;
+                        let _ = tokio::time::timeout(WRITE_TIMEOUT, self.reader.stream().shutdown()).await;
                         return end;
                     }
                 }
@@ -437,7 +443,7 @@ impl<P: Provider, S: AsyncRead + AsyncWrite + Send> Session<'_, P, S> {
 
     async fn flush(&mut self) -> std::io::Result<()> {
         while !self.encoder.pending().is_empty() {
-            let write = self.writer.write(self.encoder.pending());
+            let write = self.reader.stream().write(self.encoder.pending());
             let count = tokio::select! {
                 () = self.entry.kill.cancelled() => return Err(std::io::ErrorKind::ConnectionAborted.into()),
                 written = tokio::time::timeout(WRITE_TIMEOUT, write) => {
@@ -449,6 +455,6 @@ impl<P: Provider, S: AsyncRead + AsyncWrite + Send> Session<'_, P, S> {
             }
             self.encoder.consume(count);
         }
-        self.writer.flush().await
+        self.reader.stream().flush().await
     }
 }
