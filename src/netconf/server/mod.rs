@@ -3,3 +3,4 @@
 pub mod journal;
 pub mod provider;
 pub mod record;
+pub mod stream;
