@@ -178,6 +178,11 @@ impl RecordFile {
         Ok(())
     }
 
+    /// Takes back what was appended since the last commit.
+    pub fn discard(&mut self) {
+        self.pending.clear();
+    }
+
     /// Makes all that was appended durable with one write and one sync. On an error none of it counts: after a failed
     /// write the file is as before and can be used on; after a failed sync, which a second one cannot mend, it is poisoned.
     pub fn commit(&mut self) -> Result<(), RecordError> {

@@ -39,8 +39,14 @@ pub fn make_directory(path: &Path) -> Result<(), RecordError> {
     if path.is_dir() {
         return Ok(());
     }
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(cannot("make directory", path))?;
-    sync_parent(path)
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        make_directory(parent)?;
+    }
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) => Err(cannot("make directory", path)(error)),
+        Ok(()) => sync_parent(path),
+    }
 }
 
 /// Writes a file (mode 0600) beside `path` and renames it into place: after a crash there is the old or the new, whole.
