@@ -101,8 +101,8 @@ pub fn write(
     out.len() > start
 }
 
-/// Writes the children of one container or entry, such as the output of an RPC. Each declares its namespace.
-pub fn write_subtree(schema: &Schema, inner: &Inner, defaults: WithDefaults, out: &mut Vec<u8>) {
+/// Writes the children of one container, entry, notification or output. Each declares its namespace.
+pub fn write_inner(schema: &Schema, inner: &Inner, defaults: WithDefaults, out: &mut Vec<u8>) {
     let mut walk = Walk {
         schema,
         tags: schema.tags(),
