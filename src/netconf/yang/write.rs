@@ -75,6 +75,7 @@ impl TreeWriter {
             out,
             full,
             nodes_left: NODES_IN_A_CHUNK,
+            closed: false,
             position: std::mem::take(&mut self.position),
             active: Vec::new(),
             marks: Vec::new(),
@@ -112,6 +113,7 @@ pub fn write_inner(schema: &Schema, inner: &Inner, defaults: WithDefaults, out: 
         out,
         full: usize::MAX,
         nodes_left: usize::MAX,
+        closed: false,
         position: Vec::new(),
         active: Vec::new(),
         marks: Vec::new(),
@@ -153,6 +155,8 @@ struct Walk<'w> {
     out: &'w mut Vec<u8>,
     full: usize,
     nodes_left: usize,
+    /// An element has been ended in this chunk: it is not only start tags that may be taken back.
+    closed: bool,
     /// On the way in: where to go on, taken from the end. On the way out: where each level stopped.
     position: Vec<Position>,
     /// A stack of the groups that apply, cut into ranges by [`Part::Groups`].
@@ -326,10 +330,14 @@ impl<'w> Walk<'w> {
                 }
                 self.position.push(position(wrote));
             }
-            End::Done if wrote => self.out.extend_from_slice(self.tags.close(tag)),
+            End::Done if wrote => {
+                self.out.extend_from_slice(self.tags.close(tag));
+                self.closed = true;
+            }
             End::Done if stands => {
                 self.out.pop();
                 self.out.extend_from_slice(b"/>");
+                self.closed = true;
             }
             End::Done => self.out.truncate(mark),
         }
@@ -401,11 +409,12 @@ impl<'w> Walk<'w> {
                 place: key.map_or(Place::Nth(n), |key| Place::Entry(key.clone())),
             };
             let resumed = std::mem::take(&mut opened);
+            let spent = self.nodes_left == 0 || self.closed && self.out.len() >= self.full;
+            if spent && self.position.is_empty() && !resumed {
+                self.position.push(position(false));
+                return (End::Stopped, wrote);
+            }
             if !PLAIN {
-                if self.nodes_left == 0 && self.position.is_empty() && !resumed {
-                    self.position.push(position(false));
-                    return (End::Stopped, wrote);
-                }
                 self.nodes_left = self.nodes_left.saturating_sub(1);
             }
             let (groups_before, marks_before) = (self.active.len(), self.marks.len());
