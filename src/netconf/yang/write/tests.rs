@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::xml::{Document, Limits};
+use crate::yang::access::Extent;
 use crate::yang::path::{InstancePath, Predicate};
 use crate::yang::{edit, fixture};
 
