@@ -3,10 +3,13 @@
 //! [`Decoder`] turns bytes into messages, [`Encoder`] messages into bytes, and [`MessageReader`] joins a decoder to a
 //! stream. Both start with end-of-message framing, as every session does, and change over when both hellos are read.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
 
 use memchr::memmem;
-use tokio::io::{AsyncBufRead, AsyncBufReadExt};
+use tokio::io::AsyncBufRead;
 
 /// The end-of-message delimiter of base:1.0 and of every hello (RFC 6242 section 4.3).
 pub const END_OF_MESSAGE: &[u8] = b"]]>]]>";
@@ -434,23 +437,48 @@ impl<R: AsyncBufRead + Unpin> MessageReader<R> {
 
     /// The next message; `None` when the peer closed the stream after the last. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Result<Option<String>, ReadError> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// The next message if it is there already, without waiting: for answering many requests with one write. `None`
+    /// where there is none yet, and at the end of the stream, which [`next`](MessageReader::next) tells.
+    pub fn try_next(&mut self) -> Result<Option<String>, ReadError> {
+        // Whoever waits afterwards polls again, with a waker of its own.
+        match self.poll_next(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => result,
+            Poll::Pending => Ok(None),
+        }
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<String>, ReadError>> {
         loop {
-            let mut available = self.stream.fill_buf().await?;
+            let mut available = ready!(Pin::new(&mut self.stream).poll_fill_buf(cx))?;
             if available.is_empty() {
-                return if self.decoder.at_boundary() { Ok(None) } else { Err(ReadError::Truncated) };
+                let clean = self.decoder.at_boundary();
+                return Poll::Ready(if clean { Ok(None) } else { Err(ReadError::Truncated) });
             }
             let before = available.len();
             let decoded = self.decoder.decode(&mut available);
             let taken = before - available.len();
-            self.stream.consume(taken);
+            Pin::new(&mut self.stream).consume(taken);
             if let Some(message) = decoded? {
-                return Ok(Some(message));
+                return Poll::Ready(Ok(Some(message)));
             }
         }
     }
 
+    /// The stream: to write to, where it goes both ways.
+    pub fn stream(&mut self) -> &mut R {
+        &mut self.stream
+    }
+
     pub fn decoder(&mut self) -> &mut Decoder {
         &mut self.decoder
+    }
+
+    /// The stream, with what was not decoded yet.
+    pub fn into_inner(self) -> R {
+        self.stream
     }
 }
 

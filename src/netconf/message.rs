@@ -166,7 +166,9 @@ pub struct ReplyHead {
 impl Default for ReplyHead {
     /// The head of a reply to a message of which nothing could be read.
     fn default() -> Self {
-        let mut start = b"<rpc-reply".to_vec();
+        // Room for the usual attributes, so that most heads are allocated once.
+        let mut start = Vec::with_capacity(192);
+        start.extend_from_slice(b"<rpc-reply");
         write_attribute(&mut start, "xmlns", BASE_NAMESPACE);
         ReplyHead { start, prefix: String::new() }
     }
@@ -180,7 +182,8 @@ impl ReplyHead {
         if own_default {
             let (prefix, _) = declared.iter().find(|(_, ns)| *ns == BASE_NAMESPACE).expect("<rpc> is in the namespace");
             head.prefix = format!("{prefix}:");
-            head.start = format!("<{prefix}:rpc-reply").into_bytes();
+            head.start.clear();
+            head.start.extend_from_slice(format!("<{prefix}:rpc-reply").as_bytes());
         }
         for (prefix, namespace) in declared.iter().rev() {
             match *prefix {

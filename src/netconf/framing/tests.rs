@@ -184,6 +184,22 @@ async fn a_reader_tells_an_orderly_end_from_a_cut_message() {
     assert!(matches!(reader.next().await, Err(ReadError::Truncated)));
 }
 
+#[tokio::test]
+async fn what_is_there_already_is_taken_without_waiting() {
+    use tokio::io::{AsyncWriteExt, BufReader, duplex};
+    let (mut ours, theirs) = duplex(100);
+    let mut reader = MessageReader::new(BufReader::new(theirs));
+    assert_eq!(reader.try_next().unwrap(), None);
+    ours.write_all(b"<a/>]]>]]><b/>]]>]]><c/>]]").await.unwrap();
+    assert_eq!(reader.next().await.unwrap().as_deref(), Some("<a/>"));
+    assert_eq!(reader.try_next().unwrap().as_deref(), Some("<b/>"));
+    assert_eq!(reader.try_next().unwrap(), None);
+    ours.write_all(b">]]>").await.unwrap();
+    drop(ours);
+    assert_eq!(reader.next().await.unwrap().as_deref(), Some("<c/>"));
+    assert_eq!(reader.next().await.unwrap(), None);
+}
+
 /// `stream` cut at `cuts` (taken modulo its length).
 fn split<'a>(stream: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
     let mut at: Vec<usize> = cuts.iter().map(|i| i.index(stream.len() + 1)).collect();

@@ -15,6 +15,7 @@ use super::journal::{self, Journal, Recovered};
 use super::nacm::{Nacm, UserAccess};
 use super::operation::parameters::Datastore;
 use super::provider::Provider;
+use super::record::StateDirectory;
 use crate::error::RpcError;
 use crate::xml::{Document, Limits};
 use crate::yang::diff::{Edit, diff};
@@ -53,9 +54,16 @@ pub struct Core {
     /// None while it does not differ from running.
     candidate: Option<Tree>,
     validator: Validator,
-    locks: BTreeMap<Datastore, u32>,
+    locks: BTreeMap<Datastore, Lock>,
     /// Counts the times that versions were taken back because the disk refused them.
     generation: u64,
+}
+
+/// Who holds a datastore, and since when (RFC 3339).
+#[derive(Clone, Debug)]
+pub struct Lock {
+    pub session_id: u32,
+    pub time: String,
 }
 
 /// A version on its way to the disk.
@@ -114,15 +122,18 @@ pub enum RecoveryError {
 
 impl Datastores {
     /// Recovers running from `state_dir` and starts the journal's thread. `initial` is what a new server starts with.
-    pub fn open(schema: Arc<Schema>, state_dir: &std::path::Path, initial: &Tree) -> Result<Datastores, RecoveryError> {
-        let (journal, recovered) = Journal::open(state_dir)?;
+    pub fn open(schema: Arc<Schema>, state: &StateDirectory, initial: &Tree) -> Result<Datastores, RecoveryError> {
+        let (journal, recovered) = Journal::open(state)?;
+        if let Some(note) = &recovered.note {
+            tracing::warn!("{note}");
+        }
         let fresh = recovered.checkpoint.is_none() && recovered.records.is_empty();
         let mut running = if fresh { initial.clone() } else { recover(&schema, recovered)? };
         let mut validator = Validator::new(schema.clone());
         running = validator.validate_all(&running).map_err(|errors| {
             RecoveryError::Invalid(errors.iter().map(|e| e.to_string()).collect::<Vec<_>>().join("; "))
         })?;
-        let nacm = Nacm::new(&running);
+        let nacm = Nacm::compile(&running, None);
         let version = Arc::new(Version { running, nacm });
         let published = Arc::new(ArcSwap::new(version.clone()));
         let (durable, queue) = tokio::sync::mpsc::channel(JOURNAL_QUEUE);
@@ -173,7 +184,7 @@ impl Datastores {
         if !errors.is_empty() && on_error != ErrorOption::ContinueOnError {
             return Err(errors);
         }
-        author.access.permit_edits(&diff(&old, &new))?;
+        author.access.check_edits(&old, &new, &diff(&old, &new))?;
         if target == Datastore::Candidate {
             if test == TestOption::TestOnly {
                 let running = core.running.running.clone();
@@ -209,7 +220,8 @@ impl Datastores {
             Ok(source) => core.tree(source),
             Err(tree) => tree,
         };
-        author.access.permit_edits(&diff(&core.tree(target), &new))?;
+        let old = core.tree(target);
+        author.access.check_edits(&old, &new, &diff(&old, &new))?;
         if target == Datastore::Candidate {
             self.set_candidate(&mut core, Some(new));
             return Ok(None);
@@ -244,7 +256,11 @@ impl Datastores {
     }
 
     /// Validates an operation's input or output, or a notification, where the schema says more than types.
-    pub async fn validate_operation(&self, operation: &Tree, kind: crate::yang::ffi::data::Kind) -> Result<(), Vec<RpcError>> {
+    pub async fn validate_operation(
+        &self,
+        operation: &Tree,
+        kind: crate::yang::ffi::data::Kind,
+    ) -> Result<(), Vec<RpcError>> {
         let mut core = self.core().await;
         let running = core.running.running.clone();
         core.validator.validate_operation(operation, kind, &running)
@@ -253,7 +269,7 @@ impl Datastores {
     /// `<lock>` (RFC 6241 section 7.5).
     pub async fn lock(&self, target: Datastore, session_id: u32) -> Result<(), RpcError> {
         let mut core = self.core().await;
-        if let Some(&holder) = core.locks.get(&target) {
+        if let Some(&Lock { session_id: holder, .. }) = core.locks.get(&target) {
             let message = format!("The {} datastore is locked by session {holder}.", target.as_str());
             return Err(RpcError::lock_denied(holder, message));
         }
@@ -261,7 +277,7 @@ impl Datastores {
             let message = "The candidate has changes that are neither committed nor discarded.";
             return Err(RpcError::lock_denied(0, message));
         }
-        core.locks.insert(target, session_id);
+        core.locks.insert(target, Lock { session_id, time: super::now() });
         Ok(())
     }
 
@@ -269,14 +285,15 @@ impl Datastores {
     pub async fn unlock(&self, target: Datastore, session_id: u32) -> Result<(), RpcError> {
         let mut core = self.core().await;
         match core.locks.get(&target) {
-            Some(&holder) if holder == session_id => {
+            Some(lock) if lock.session_id == session_id => {
                 core.locks.remove(&target);
                 self.after_unlock(&mut core, target);
                 Ok(())
             }
-            Some(holder) => {
-                Err(RpcError::operation_failed(format!("The {} datastore is locked by session {holder}.", target.as_str())))
-            }
+            Some(Lock { session_id: holder, .. }) => Err(RpcError::operation_failed(format!(
+                "The {} datastore is locked by session {holder}.",
+                target.as_str()
+            ))),
             None => Err(RpcError::operation_failed(format!("The {} datastore is not locked.", target.as_str()))),
         }
     }
@@ -284,8 +301,12 @@ impl Datastores {
     /// Locks die with their session, and changes to a locked candidate with its lock (RFC 6241 section 8.3.4.2).
     pub async fn end_session(&self, session_id: u32) {
         let mut core = self.core().await;
-        let held: Vec<Datastore> =
-            core.locks.iter().filter(|(_, holder)| **holder == session_id).map(|(datastore, _)| *datastore).collect();
+        let held: Vec<Datastore> = core
+            .locks
+            .iter()
+            .filter(|(_, lock)| lock.session_id == session_id)
+            .map(|(datastore, _)| *datastore)
+            .collect();
         for datastore in held {
             core.locks.remove(&datastore);
             self.after_unlock(&mut core, datastore);
@@ -293,7 +314,7 @@ impl Datastores {
     }
 
     /// The holders of locks.
-    pub async fn locks(&self) -> BTreeMap<Datastore, u32> {
+    pub async fn locks(&self) -> BTreeMap<Datastore, Lock> {
         self.core().await.locks.clone()
     }
 
@@ -318,12 +339,12 @@ impl Datastores {
         }
         // Room first: what is applied must be able to go to the disk.
         let room = self.durable.reserve().await.map_err(|_| vec![stopped()])?;
-        apply(provider, &old, &new, &edits).await.map_err(|e| vec![e])?;
+        apply(provider, &old, &new, &edits).await?;
         let mut record = Vec::new();
         record.extend_from_slice(b"<edits>");
         patch::write_edits(&self.schema, &edits, &new, &mut record);
         record.extend_from_slice(b"</edits>");
-        let nacm = core.running.nacm.updated(&new);
+        let nacm = Nacm::compile(&new, Some(&core.running.nacm));
         let version = Arc::new(Version { running: new, nacm });
         core.running = version.clone();
         let (done, waiting) = oneshot::channel();
@@ -364,7 +385,7 @@ impl Core {
 
     fn refuse_if_locked(&self, target: Datastore, session_id: u32) -> Result<(), RpcError> {
         match self.locks.get(&target) {
-            Some(&holder) if holder != session_id => {
+            Some(&Lock { session_id: holder, .. }) if holder != session_id => {
                 let message = format!("The {} datastore is locked by session {holder}.", target.as_str());
                 Err(RpcError::in_use(message).with_info(crate::error::ErrorInfo::SessionId(holder)))
             }
@@ -374,7 +395,7 @@ impl Core {
 
     fn check<P: Provider>(&mut self, provider: &P, old: &Tree, new: &Tree) -> Result<Tree, Vec<RpcError>> {
         let new = self.validator.validate(old, new)?;
-        provider.validate(&new).map_err(|e| vec![e])?;
+        provider.validate(&new)?;
         Ok(new)
     }
 }
@@ -485,6 +506,6 @@ impl Writer {
         let mut bytes = b"<config>".to_vec();
         patch::write_config(&version.running, &mut bytes);
         bytes.extend_from_slice(b"</config>");
-        self.journal.checkpoint(&bytes)
+        self.journal.checkpoint(&bytes).map(|_| ())
     }
 }

@@ -44,6 +44,8 @@ pub struct Module {
     pub prefix: String,
     /// False for a module that is only imported.
     pub implemented: bool,
+    /// Written in YANG 1 (RFC 6020): announced in the hello by itself.
+    pub yang_version_1: bool,
     /// Enabled features.
     pub features: Vec<String>,
     /// Names of the modules with deviations of this one.
@@ -265,6 +267,7 @@ impl Schema {
                 namespace: raw.namespace,
                 prefix: raw.prefix,
                 implemented: raw.implemented,
+                yang_version_1: raw.yang_version_1,
                 features: raw.features,
                 deviated_by: raw.deviated_by,
             })

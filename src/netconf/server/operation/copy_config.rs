@@ -9,26 +9,17 @@ use crate::yang::edit;
 
 pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) -> Reply {
     let parameters = Parameters::read(operation, &[name("target"), name("source"), WITH_DEFAULTS])?;
-    let target = datastore(parameters.required("target").map_err(one)?).map_err(one)?;
-    let source = match source(parameters.required("source").map_err(one)?).map_err(one)? {
+    let target = datastore(parameters.required("target")?)?;
+    let source = match source(parameters.required("source")?)? {
         Source::Datastore(datastore) if datastore == target => {
             let message = "Source and target are the same datastore.";
-            return Err(one(RpcError::invalid_value(message).with_type(ErrorType::Protocol)));
+            return Err(RpcError::invalid_value(message).with_type(ErrorType::Protocol).into());
         }
-        Source::Datastore(datastore) => {
-            // What the user cannot read must not be copied on (RFC 8341 section 3.2.5).
-            let tree = request.shared.datastores.read(datastore);
-            request.access.permit_copy(&tree).map_err(one)?;
-            Ok(datastore)
-        }
+        Source::Datastore(datastore) => Ok(datastore),
         Source::Config(config) => Err(edit::read_config(&request.shared.schema, config)?),
     };
     let shared = request.shared;
     let committed = shared.datastores.replace(&shared.provider, request.author(), target, source).await?;
     request.committed(committed).await?;
     Ok(Outcome::Ok)
-}
-
-fn one(error: RpcError) -> Vec<RpcError> {
-    vec![error]
 }

@@ -7,6 +7,6 @@ use crate::xml::Element;
 
 pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) -> Reply {
     Parameters::read(operation, &[])?;
-    request.shared.datastores.discard_changes(request.author()).await.map_err(|e| vec![e])?;
+    request.shared.datastores.discard_changes(request.author()).await?;
     Ok(Outcome::Ok)
 }

@@ -12,7 +12,7 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'
     let parameters = Parameters::read(operation, &[name("filter"), WITH_DEFAULTS])?;
     let selection = selection(request, &parameters)?;
     let defaults = defaults(&parameters)?;
-    let tree = request.shared.operational(&selection).await.map_err(|e| vec![e])?;
+    let tree = request.shared.operational(&selection).await?;
     Ok(Outcome::Data { tree, selection, defaults })
 }
 
@@ -33,7 +33,7 @@ pub fn selection<P: Provider>(
 
 /// The `<with-defaults>` parameter (RFC 6243 section 4.5.1); the basic mode is explicit.
 pub fn defaults(parameters: &Parameters<'_>) -> Result<WithDefaults, Vec<RpcError>> {
-    Ok(match parameters.text("with-defaults").map_err(|e| vec![e])? {
+    Ok(match parameters.text("with-defaults")? {
         None | Some("explicit") => WithDefaults::Explicit,
         Some("report-all") => WithDefaults::ReportAll,
         Some("report-all-tagged") => WithDefaults::ReportAllTagged,

@@ -8,7 +8,7 @@ use crate::xml::Element;
 
 pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) -> Reply {
     let parameters = Parameters::read(operation, &[name("source"), name("filter"), WITH_DEFAULTS])?;
-    let source = parameters.required("source").and_then(datastore).map_err(|e| vec![e])?;
+    let source = parameters.required("source").and_then(datastore)?;
     let selection = selection(request, &parameters)?;
     let defaults = defaults(&parameters)?;
     Ok(Outcome::Data { tree: request.shared.datastores.read(source), selection, defaults })

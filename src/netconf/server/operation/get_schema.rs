@@ -8,12 +8,11 @@ use crate::xml::Element;
 
 pub fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) -> Reply {
     let parameters = Parameters::read(operation, &[name("identifier"), name("version"), name("format")])?;
-    let one = |error: RpcError| vec![error];
     let no_such = |message: String| vec![RpcError::invalid_value(message).with_type(ErrorType::Application)];
-    parameters.required("identifier").map_err(one)?;
-    let identifier = parameters.text("identifier").map_err(one)?.unwrap_or_default();
-    let version = parameters.text("version").map_err(one)?;
-    if let Some(format) = parameters.text("format").map_err(one)?
+    parameters.required("identifier")?;
+    let identifier = parameters.text("identifier")?.unwrap_or_default();
+    let version = parameters.text("version")?;
+    if let Some(format) = parameters.text("format")?
         && format.rsplit(':').next() != Some("yang")
     {
         return Err(no_such(format!("Schemas are not available in format \"{format}\".")));
@@ -31,9 +30,9 @@ pub fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) ->
     match found.as_slice() {
         [] => Err(no_such(format!("There is no schema \"{identifier}\" of version \"{}\".", version.unwrap_or("any")))),
         [(_, _, Some(text))] => Ok(Outcome::Text(text.clone())),
-        [_] => Err(one(RpcError::operation_failed("The text of the schema is not available."))),
-        _ => Err(one(
-            RpcError::operation_failed("There is more than one version of the schema.").with_app_tag("data-not-unique"),
-        )),
+        [_] => Err(RpcError::operation_failed("The text of the schema is not available.").into()),
+        _ => Err(RpcError::operation_failed("There is more than one version of the schema.")
+            .with_app_tag("data-not-unique")
+            .into()),
     }
 }

@@ -8,8 +8,8 @@ use crate::xml::Element;
 
 pub fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) -> Reply {
     let parameters = Parameters::read(operation, &[name("session-id")])?;
-    parameters.required("session-id").map_err(|e| vec![e])?;
-    let id: u32 = parameters.parse("session-id").map_err(|e| vec![e])?.unwrap_or_default();
+    parameters.required("session-id")?;
+    let id: u32 = parameters.parse("session-id")?.unwrap_or_default();
     let refuse = |message: String| vec![RpcError::invalid_value(message).with_type(ErrorType::Protocol)];
     if id == request.session.id {
         return Err(refuse("A session cannot kill itself.".into()));

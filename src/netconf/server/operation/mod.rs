@@ -19,14 +19,15 @@ pub mod validate;
 use std::sync::Arc;
 
 use super::Shared;
+use super::event::Subscriber;
 use super::nacm::UserAccess;
 use super::provider::{Provider, Requester};
 use super::session::Entry;
-use super::stream::Subscription;
 use crate::error::{ErrorType, RpcError};
 use crate::message::{BASE_NAMESPACE, NOTIFICATION_NAMESPACE};
 use crate::xml::Element;
 use crate::yang::filter::Selection;
+use crate::yang::schema::NodeKind;
 use crate::yang::tree::Tree;
 use crate::yang::write::WithDefaults;
 
@@ -46,13 +47,17 @@ pub struct Request<'r, P: Provider> {
 pub enum Outcome {
     Ok,
     /// A part of a tree inside `<data>`.
-    Data { tree: Tree, selection: Selection, defaults: WithDefaults },
+    Data {
+        tree: Tree,
+        selection: Selection,
+        defaults: WithDefaults,
+    },
     /// XML that stands in the reply as it is.
     Xml(Vec<u8>),
     /// `<get-schema>`'s `<data>`.
     Text(Arc<str>),
     /// `<ok/>`, and events from now on.
-    Subscribed(Box<Subscription>),
+    Subscribed(Box<Subscriber>),
     /// `<ok/>`, and the end of the session.
     Close,
     /// Part was done (continue-on-error): the errors are the reply, but they do not count as nothing done.
@@ -64,6 +69,9 @@ pub type Reply = Result<Outcome, Vec<RpcError>>;
 /// Performs the operation that `element` names, if the user may.
 pub async fn perform<P: Provider>(request: &Request<'_, P>, element: Element<'_>) -> Reply {
     let operation = element.name();
+    if element.is(provided::YANG_NAMESPACE, "action") {
+        return provided::action(request, element).await;
+    }
     let module = match element.namespace() {
         BASE_NAMESPACE => "ietf-netconf",
         NOTIFICATION_NAMESPACE => "notifications",
@@ -75,7 +83,12 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, element: Element<'_>
             request.shared.schema.module(id).name.as_str()
         }
     };
-    request.access.permit_operation(module, operation).map_err(|e| vec![e])?;
+    let rpc =
+        request.shared.schema.module_by_name(module).and_then(|m| request.shared.schema.child(None, m, operation));
+    let Some(rpc) = rpc.filter(|&id| request.shared.schema.node(id).kind == NodeKind::Rpc) else {
+        return not_supported(operation);
+    };
+    request.access.check_operation(rpc)?;
     match (module, operation) {
         ("ietf-netconf", "get") => get::perform(request, element).await,
         ("ietf-netconf", "get-config") => get_config::perform(request, element).await,
@@ -90,6 +103,12 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, element: Element<'_>
         ("ietf-netconf", "kill-session") => kill_session::perform(request, element),
         ("ietf-netconf-monitoring", "get-schema") => get_schema::perform(request, element),
         ("notifications", "create-subscription") => create_subscription::perform(request, element),
-        _ => provided::perform(request, element).await,
+        ("ietf-netconf" | "ietf-netconf-monitoring" | "notifications", _) => not_supported(operation),
+        _ => provided::rpc(request, element, rpc).await,
     }
+}
+
+fn not_supported(operation: &str) -> Reply {
+    let message = format!("Operation <{operation}> is not supported.");
+    Err(vec![RpcError::operation_not_supported(message).with_type(ErrorType::Protocol)])
 }

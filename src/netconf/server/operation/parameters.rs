@@ -35,10 +35,13 @@ impl<'d> Parameters<'d> {
             errors.push(RpcError::unknown_attribute(attribute.qualified, operation.name()));
         }
         for child in operation.children() {
-            let fits = |k: &&Name| {
-                child.name() == k.name && child.namespace() == k.namespace.unwrap_or_else(|| operation.namespace())
+            // ncclient's users write `<config>` without a namespace, and ncclient sends it so.
+            let bare_config = child.is("", "config");
+            let fits = |k: &Name| {
+                child.name() == k.name
+                    && (bare_config || child.namespace() == k.namespace.unwrap_or_else(|| operation.namespace()))
             };
-            if !known.iter().any(|k| fits(&k)) {
+            if !known.iter().any(fits) {
                 let known_name = known.iter().any(|k| k.name == child.name());
                 errors.push(if known_name {
                     RpcError::unknown_namespace(child.name(), child.namespace()).with_type(ErrorType::Protocol)

@@ -7,7 +7,7 @@ use crate::xml::Element;
 
 pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) -> Reply {
     let parameters = Parameters::read(operation, &[name("target")])?;
-    let target = parameters.required("target").and_then(datastore).map_err(|e| vec![e])?;
-    request.shared.datastores.unlock(target, request.session.id).await.map_err(|e| vec![e])?;
+    let target = parameters.required("target").and_then(datastore)?;
+    request.shared.datastores.unlock(target, request.session.id).await?;
     Ok(Outcome::Ok)
 }

@@ -8,7 +8,7 @@ use crate::yang::edit;
 
 pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) -> Reply {
     let parameters = Parameters::read(operation, &[name("source")])?;
-    let source = match parameters.required("source").and_then(source).map_err(|e| vec![e])? {
+    let source = match parameters.required("source").and_then(source)? {
         Source::Datastore(datastore) => Ok(datastore),
         Source::Config(config) => Err(edit::read_config(&request.shared.schema, config)?),
     };

@@ -177,9 +177,8 @@ impl Attempt<'_> {
         let cut_after = guard.disarm();
         let close = async move {
             // An error says that the connection is gone already.
-            let _gone = writer.eof().await.is_err()
-                || writer.close().await.is_err()
-                || handle.disconnect(Disconnect::ByApplication, "", "en").await.is_err();
+            let _gone =
+                writer.close().await.is_err() || handle.disconnect(Disconnect::ByApplication, "", "en").await.is_err();
             // russh waits for the server to close as well; no longer than this.
             let _closed = tokio::time::timeout(Duration::from_secs(1), handle).await.is_ok();
             cut_after.cancel();

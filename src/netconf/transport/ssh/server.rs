@@ -303,8 +303,9 @@ where
         self.channels.insert(channel, Slot::Serving(Arc::clone(&inbound)));
         let bytes = writer.make_writer();
         let close = async move {
-            // An error says that the connection is gone, and the channel with it.
-            let _gone = writer.eof().await.is_err() || writer.close().await.is_err();
+            // OpenSSH's client takes a missing status for a failure. An error says that the connection is gone, and the
+            // channel with it.
+            let _gone = writer.exit_status(0).await.is_err() || writer.close().await.is_err();
         };
         let stream = ChannelStream::new(inbound, bytes, close, self.server.config.write_timeout, self.cut.clone());
         let peer = Peer { user, transport: Transport::Ssh, address: self.address };

@@ -200,9 +200,9 @@ async fn what_is_not_there_is_told_in_one_line() {
     let fixture = Fixture::echo().await;
     let refused = refusal(Target { port: closed, ..fixture.target() }).await;
     assert_eq!(refused, format!("127.0.0.1:{closed}: connection refused: nothing listens there"));
-    let timeout = Duration::from_millis(50);
+    let timeout = Duration::from_millis(500);
     let error = refusal(Target { port: silent, timeout, ..fixture.target() }).await;
-    assert_eq!(error, format!("127.0.0.1:{silent}: no answer within 0.05 s (SSH key exchange)"));
+    assert_eq!(error, format!("127.0.0.1:{silent}: no answer within 0.5 s (SSH key exchange)"));
     let credential = Credential::KeyFile { path: "/nonexistent/key".into(), passphrase: None };
     assert!(refusal(Target { credential, ..fixture.target() }).await.starts_with("key /nonexistent/key: "));
 }
@@ -238,6 +238,69 @@ async fn only_the_subsystem_netconf_is_granted() {
     for granted in [false, false, true] {
         assert_eq!(matches!(in_time(channel.wait()).await, Some(ChannelMsg::Success)), granted);
     }
+}
+
+#[tokio::test]
+async fn the_key_exchange_is_post_quantum_and_the_cipher_aes_gcm() {
+    struct Names(mpsc::Sender<[String; 2]>);
+    impl russh::client::Handler for Names {
+        type Error = russh::Error;
+        async fn check_server_key(&mut self, _: &russh::keys::PublicKeyOrCertificate) -> Result<bool, russh::Error> {
+            Ok(true)
+        }
+        async fn kex_done(
+            &mut self,
+            _: Option<&[u8]>,
+            names: &russh::Names,
+            _: &mut russh::client::Session,
+        ) -> Result<(), russh::Error> {
+            self.0.try_send([names.kex.as_ref().into(), names.cipher.as_ref().into()]).unwrap();
+            Ok(())
+        }
+    }
+    let fixture = Fixture::echo().await;
+    let old = Preferred { kex: std::borrow::Cow::Borrowed(&[kex::CURVE25519]), ..PREFERRED };
+    for (preferred, exchange) in [(PREFERRED, "mlkem768x25519-sha256"), (old, "curve25519-sha256")] {
+        let (names, mut agreed) = mpsc::channel(1);
+        let config = russh::client::Config { preferred, ..Default::default() };
+        let handler = Names(names);
+        let _handle =
+            in_time(russh::client::connect(Arc::new(config), ("127.0.0.1", fixture.port), handler)).await.unwrap();
+        assert_eq!(in_time(agreed.recv()).await.unwrap(), [exchange, "aes256-gcm@openssh.com"]);
+    }
+}
+
+#[tokio::test]
+async fn arriving_bytes_wait_for_a_busy_session_but_not_for_one_that_writes() {
+    use super::stream::Inbound;
+    static PIECE: [u8; 1 << 20] = [0; 1 << 20];
+    // A writer that never has room.
+    let (pipe, _other) = tokio::io::duplex(1);
+    let inbound = Arc::new(Inbound::default());
+    let timeout = DEADLINE;
+    let mut stream =
+        ChannelStream::new(Arc::clone(&inbound), pipe, std::future::ready(()), timeout, CancellationToken::new());
+    let mut pushed = 0;
+    while let Ok(taken) = tokio::time::timeout(Duration::from_millis(20), inbound.push(&PIECE)).await {
+        taken.unwrap();
+        pushed += PIECE.len();
+    }
+    assert_eq!(pushed, 4 << 20);
+    // The session starts to write, which must let more in, up to the bound where the peer is cut off.
+    let write = async { stream.write_all(b"more than a byte").await };
+    let push = async {
+        while inbound.push(&PIECE).await.is_ok() {
+            pushed += PIECE.len();
+        }
+        inbound.close();
+    };
+    let (written, ()) = in_time(async { tokio::join!(write, push) }).await;
+    assert_eq!(written.unwrap_err().kind(), std::io::ErrorKind::BrokenPipe);
+    assert_eq!(pushed, 16 << 20);
+    // What came before is still read.
+    let mut all = Vec::new();
+    in_time(stream.read_to_end(&mut all)).await.unwrap();
+    assert_eq!(all.len(), pushed);
 }
 
 #[tokio::test]
