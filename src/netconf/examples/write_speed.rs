@@ -44,7 +44,7 @@ fn main() {
         .build()
         .expect("the module compiles");
     let tree = tree(&schema);
-    let nothing = Nacm::new(&tree).user("nobody", &[]);
+    let nothing = Nacm::compile(&tree, None).user("nobody", &[]);
     let denied = nacm(&schema, "<path xmlns:s=\"urn:speed\">/s:interfaces/s:interface/s:statistics/s:errors</path>");
     let one = nacm(&schema, "<path xmlns:s=\"urn:speed\">/s:interfaces/s:interface[s:name='if-17']</path>");
     let select = |body: &str| {
@@ -93,7 +93,7 @@ fn nacm(schema: &Arc<Schema>, path: &str) -> Arc<Nacm> {
          <action>deny</action></rule></rule-list></nacm></config>"
     );
     let document = Document::parse(&text, &Limits::default()).expect("well-formed");
-    Nacm::new(&edit::read_config(schema, document.root()).expect("valid"))
+    Nacm::compile(&edit::read_config(schema, document.root()).expect("valid"), None)
 }
 
 fn measure(what: &str, tree: &Tree, selection: &Selection, access: Option<Arc<dyn netconf::yang::access::ReadAccess>>) {

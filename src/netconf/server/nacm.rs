@@ -17,9 +17,8 @@ use crate::error::{ErrorType, RpcError};
 use crate::yang::access::{Extent, Instance, ReadAccess};
 use crate::yang::diff::Edit;
 use crate::yang::path::InstancePath;
-use crate::yang::path::Predicate;
 use crate::yang::schema::DefaultDeny;
-use crate::yang::{Content, Inner, NodeId, NodeKind, Schema, Tree};
+use crate::yang::{Inner, NodeId, Schema, Tree};
 
 mod compile;
 mod edits;
@@ -29,7 +28,7 @@ mod table;
 use compile::RuleList;
 use table::{Table, UserRule};
 
-/// An access operation (RFC 8341 section 3.1.3). Exec is for protocol operations and actions, Read for notifications too.
+/// An access operation (RFC 8341 section 3.2.2). Exec is for protocol operations and actions, Read for notifications too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AccessOperation {
     Create,
@@ -151,14 +150,10 @@ struct Defaults {
 const USERS_KEPT: usize = 256;
 
 impl Nacm {
-    /// The access control that a datastore asks for. Without ietf-netconf-acm in its schema there is none.
-    pub fn new(running: &Tree) -> Arc<Nacm> {
-        compile::compile(running, None)
-    }
-
-    /// That of the next version of the datastore: this one where /nacm is the same, else one that goes on counting.
-    pub fn updated(self: &Arc<Self>, running: &Tree) -> Arc<Nacm> {
-        compile::compile(running, Some(self))
+    /// The access control that `running` asks for: none without ietf-netconf-acm in its schema. `previous` is returned
+    /// where its part of the datastore is the same; otherwise its counters go on counting.
+    pub fn compile(running: &Tree, previous: Option<&Arc<Nacm>>) -> Arc<Nacm> {
+        compile::compile(running, previous)
     }
 
     pub fn counters(&self) -> &DeniedCounters {
@@ -186,7 +181,7 @@ impl Nacm {
         access
     }
 
-    /// A recovery session of that user: nothing is denied to it.
+    /// A recovery session of that user: nothing is denied to it (RFC 8341 section 3.3.3).
     pub fn recovery(&self, user: &str) -> Arc<UserAccess> {
         Arc::new(self.bare_view(user, Some(Because::Recovery)))
     }
@@ -295,33 +290,22 @@ impl UserAccess {
         }
     }
 
-    /// Enforces [`UserAccess::operation`]: a denial is logged and counted, and the error is access-denied. An operation
-    /// that the schema does not know is decided by the rules for all operations.
-    pub fn permit_operation(&self, module: &str, operation: &str) -> Result<(), RpcError> {
-        let schema = &self.schema;
-        let rpc = schema
-            .module_by_name(module)
-            .and_then(|id| schema.child(None, id, operation))
-            .filter(|&id| schema.node(id).kind == NodeKind::Rpc);
-        match rpc {
-            Some(rpc) => self.enforce_exec(operation, self.operation(rpc)),
-            None => self.enforce_exec(operation, self.unknown_operation(module, operation)),
-        }
+    /// Enforces [`UserAccess::operation`]: a denial is logged and counted, and the error is access-denied.
+    pub fn check_operation(&self, rpc: NodeId) -> Result<(), RpcError> {
+        self.enforce_exec(rpc, self.operation(rpc))
     }
 
-    /// Enforces [`UserAccess::action`] on the action that `input` holds with the nodes around it.
-    pub fn permit_action(&self, input: &Tree, action: NodeId) -> Result<(), RpcError> {
-        match place_of(input, action) {
-            Some(path) => self.enforce_exec(&self.schema.node(action).name, self.action(&path)),
+    /// Enforces [`UserAccess::action`] in the same way.
+    pub fn check_action(&self, path: &InstancePath) -> Result<(), RpcError> {
+        match path.last() {
+            Some(step) => self.enforce_exec(step.node, self.action(path)),
             None => Ok(()),
         }
     }
 
-    /// Enforces [`UserAccess::notification`] on the one that `content` holds. A denial is logged and counted; false drops
-    /// the notification.
-    pub fn permit_notification(&self, content: &Tree, notification: NodeId) -> bool {
-        let Some(path) = place_of(content, notification) else { return true };
-        let decision = self.notification(&path);
+    /// Enforces [`UserAccess::notification`]: a denial is logged and counted. False drops the notification.
+    pub fn check_notification(&self, path: &InstancePath) -> bool {
+        let decision = self.notification(path);
         if !decision.permit {
             self.counters.notifications.fetch_add(1, Ordering::Relaxed);
             info!(user = %self.user, notification = %path.to_json_form(&self.schema), because = %decision.because,
@@ -333,7 +317,7 @@ impl UserAccess {
     /// Whether the user may make these edits; created and deleted nodes count with all below them that someone set. A
     /// denial is logged and counted once, and there is an access-denied with error-path for each node denied, up to a
     /// bound.
-    pub fn permit_edits(&self, edits: &[Edit]) -> Result<(), Vec<RpcError>> {
+    pub fn check_edits(&self, edits: &[Edit]) -> Result<(), Vec<RpcError>> {
         if self.exempt.is_some() {
             return Ok(());
         }
@@ -354,7 +338,8 @@ impl UserAccess {
         Err(denied.iter().map(error).collect())
     }
 
-    /// What of a tree the user may read: the source of a `<copy-config>`, from which the rest is silently omitted. The
+    /// What of a tree the user may read: the source of a `<copy-config>`, from which the rest is silently omitted (section
+    /// 3.2.6). The
     /// same version where that is all.
     pub fn readable(&self, tree: &Tree) -> Tree {
         let mut root = tree.root().clone();
@@ -364,22 +349,12 @@ impl UserAccess {
         Tree::with_root(tree.schema().clone(), root)
     }
 
-    fn unknown_operation(&self, module: &str, operation: &str) -> Decision {
-        if let Some(because) = &self.exempt {
-            return permit(because.clone());
-        }
-        let module = self.schema.module_by_name(module);
-        match self.rules.iter().find(|rule| rule.concerns_operation(module, operation)) {
-            Some(rule) => rule.decision(),
-            None => Decision { permit: self.defaults.exec, because: Because::Default("exec-default") },
-        }
-    }
-
-    fn enforce_exec(&self, name: &str, decision: Decision) -> Result<(), RpcError> {
+    fn enforce_exec(&self, node: NodeId, decision: Decision) -> Result<(), RpcError> {
         if decision.permit {
             return Ok(());
         }
         self.counters.operations.fetch_add(1, Ordering::Relaxed);
+        let name = &self.schema.node(node).name;
         info!(user = %self.user, operation = %name, because = %decision.because, "access denied");
         Err(RpcError::access_denied(format!("Execution of \"{name}\" is denied.")).with_type(ErrorType::Protocol))
     }
@@ -417,31 +392,6 @@ impl ReadAccess for UserAccess {
         self.pass(AccessOperation::Read, node, instance, marks, parent);
         self.permits(AccessOperation::Read, node, &marks[start..])
     }
-}
-
-/// Where in a tree that holds one action or notification it stands.
-fn place_of(tree: &Tree, node: NodeId) -> Option<InstancePath> {
-    fn search(inner: &Inner, node: NodeId, path: &mut InstancePath) -> bool {
-        inner.iter().any(|child| {
-            let mut within = |predicate, inner: Option<&Inner>| {
-                path.push(child.node, predicate);
-                let found = child.node == node || inner.is_some_and(|inner| search(inner, node, path));
-                if !found {
-                    path.pop();
-                }
-                found
-            };
-            match &child.content {
-                Content::Container(inner) => within(Predicate::None, Some(inner)),
-                Content::List(list) => list.iter().enumerate().any(|(i, (key, entry))| {
-                    within(key.map_or(Predicate::Position(i + 1), |key| Predicate::Key(key.clone())), Some(entry))
-                }),
-                _ => false,
-            }
-        })
-    }
-    let mut path = InstancePath::default();
-    search(tree.root(), node, &mut path).then_some(path)
 }
 
 fn permit(because: Because) -> Decision {

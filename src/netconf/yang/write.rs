@@ -105,7 +105,7 @@ pub fn write(
 }
 
 /// Writes the children of one container, entry, notification or output. Each declares its namespace.
-pub fn write_inner(schema: &Schema, inner: &Inner, defaults: WithDefaults, out: &mut Vec<u8>) {
+pub fn write_subtree(schema: &Schema, inner: &Inner, defaults: WithDefaults, out: &mut Vec<u8>) {
     let mut walk = Walk {
         schema,
         tags: schema.tags(),
@@ -507,27 +507,6 @@ impl<'w> Walk<'w> {
             }
         }
         (End::Done, wrote)
-    }
-
-    /// Whether the with-defaults mode reports a leaf or leaf-list, and if so whether it is tagged.
-    fn reports(&self, child: &Child, tag: Tag, values: &[Value]) -> Option<bool> {
-        match self.options.defaults {
-            WithDefaults::ReportAll => Some(false),
-            WithDefaults::Explicit => (!child.default || !tag.config).then_some(false),
-            WithDefaults::Trim => (!self.holds_default(child, tag, values)).then_some(false),
-            WithDefaults::ReportAllTagged => Some(self.holds_default(child, tag, values)),
-        }
-    }
-
-    fn holds_default(&self, child: &Child, tag: Tag, values: &[Value]) -> bool {
-        // A default in a key's type has no meaning (RFC 7950 section 7.8.2).
-        if tag.key || child.default {
-            return child.default;
-        }
-        let node = self.schema.node(child.node);
-        // The model's order is not the canonical one of a leaf-list that the system orders.
-        let same = |a: &[Value], b: &[Value]| a == b || !node.user_ordered && a.iter().all(|value| b.contains(value));
-        node.defaults.len() == values.len() && same(&node.defaults, values)
     }
 }
 

@@ -3,12 +3,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::compile::{ModuleName, Operand, Rule, Target, Test};
+use super::compile::{Operand, Rule, Target, Test};
 use super::{AccessOperation, Because, Decision, UserAccess, is_named};
 use crate::yang::access::{Extent, Instance};
 use crate::yang::path::{InstancePath, Predicate};
 use crate::yang::schema::DefaultDeny;
-use crate::yang::{ModuleId, NodeId, NodeKind, Schema, SchemaNode, Value};
+use crate::yang::{NodeId, NodeKind, Schema, SchemaNode, Value};
 
 /// A rule with `$USER` filled in.
 pub(super) struct UserRule {
@@ -60,20 +60,6 @@ impl UserRule {
     pub fn decision(&self) -> Decision {
         let Rule { rule_list, name, permit, .. } = &*self.rule;
         Decision { permit: *permit, because: Because::Rule { rule_list: rule_list.clone(), rule: name.clone() } }
-    }
-
-    /// Whether the rule is about running an operation that the schema has no node for.
-    pub fn concerns_operation(&self, module: Option<ModuleId>, operation: &str) -> bool {
-        let module_matches = match module {
-            Some(module) => self.rule.module.matches(module),
-            None => matches!(self.rule.module, ModuleName::Any),
-        };
-        let target_matches = match &self.rule.target {
-            Target::Any | Target::Operation(None) => true,
-            Target::Operation(Some(name)) => name == operation,
-            _ => false,
-        };
-        module_matches && target_matches && self.rule.operations.contains(AccessOperation::Exec)
     }
 
     /// Whether the rule can be about that node, its instance aside.

@@ -1,6 +1,7 @@
-//! What passes on the way: selection and access, asked for one child at a time.
+//! What passes on the way: selection, access and with-defaults, asked for one child at a time.
 
-use super::{Entries, Part, Rights, Scope, UNBOUNDED, Walk};
+use super::tags::Tag;
+use super::{Entries, Part, Rights, Scope, UNBOUNDED, Walk, WithDefaults};
 use crate::yang::access::{Extent, Instance};
 use crate::yang::filter::{Group, GroupId, What};
 use crate::yang::schema::NodeId;
@@ -258,5 +259,26 @@ impl<'w> Walk<'w> {
         };
         self.asked = asked;
         scope
+    }
+
+    /// Whether the with-defaults mode reports a leaf or leaf-list, and if so whether it is tagged.
+    pub(super) fn reports(&self, child: &Child, tag: Tag, values: &[Value]) -> Option<bool> {
+        match self.options.defaults {
+            WithDefaults::ReportAll => Some(false),
+            WithDefaults::Explicit => (!child.default || !tag.config).then_some(false),
+            WithDefaults::Trim => (!self.holds_default(child, tag, values)).then_some(false),
+            WithDefaults::ReportAllTagged => Some(self.holds_default(child, tag, values)),
+        }
+    }
+
+    fn holds_default(&self, child: &Child, tag: Tag, values: &[Value]) -> bool {
+        // A default in a key's type has no meaning (RFC 7950 section 7.8.2).
+        if tag.key || child.default {
+            return child.default;
+        }
+        let node = self.schema.node(child.node);
+        // The model's order is not the canonical one of a leaf-list that the system orders.
+        let same = |a: &[Value], b: &[Value]| a == b || !node.user_ordered && a.iter().all(|value| b.contains(value));
+        node.defaults.len() == values.len() && same(&node.defaults, values)
     }
 }

@@ -150,7 +150,7 @@ fn the_inside_of_an_output_declares_its_namespace() {
     let mut inner = Inner::default();
     inner.set(job, Content::Leaf(Value::Text("j".into())), false);
     let mut out = Vec::new();
-    write_inner(&schema, &inner, WithDefaults::ReportAll, &mut out);
+    write_subtree(&schema, &inner, WithDefaults::ReportAll, &mut out);
     assert_eq!(String::from_utf8(out).unwrap(), "<job xmlns=\"urn:fixture\">j</job>");
 }
 
@@ -385,20 +385,17 @@ proptest! {
         prop_assert_eq!(String::from_utf8(pieces).unwrap(), String::from_utf8(whole).unwrap());
     }
 
-    /// A filter is a statement about each node alone, so the writer agrees with one that asks of every node of the whole.
+    /// What a filter selects adds nothing to the whole that was not there, and keeps the order of the user's lists. Not
+    /// with the keyless list: its entries have no identity to be merged by.
     #[test]
-    fn filtered_output_is_part_of_the_whole(tree in any_tree(), which in 0..FILTERS.len()) {
+    fn filtered_output_is_part_of_the_whole(tree in any_tree(), which in prop::sample::select(vec![1_usize, 3])) {
         let mut out = Vec::new();
         write(&tree, &some_selection(&tree, which), None, WriteOptions::default(), &mut out);
         let part = read(std::str::from_utf8(&out).unwrap());
-        let mut both = read(&show(&tree));
-        let whole = both.clone();
+        let whole = read(&show(&tree));
+        let mut both = whole.clone();
         both.root_mut().merge(part.root());
-        let same = |a: &Tree, b: &Tree| show(a) == show(b);
-        // Keyless entries have no identity, so merging repeats them.
-        if which != 0 && which != 2 && which != 4 {
-            prop_assert!(same(&both, &whole));
-        }
+        prop_assert_eq!(show(&both), show(&whole));
     }
 }
 
