@@ -140,7 +140,7 @@ impl System {
         let (q_mu, q_nu) = (self.gain(eta, mu), self.gain(eta, nu));
         let y1 = mu / (mu * nu - nu * nu)
             * (q_nu * nu.exp() - q_mu * mu.exp() * nu * nu / (mu * mu) - (mu * mu - nu * nu) / (mu * mu) * y0);
-        if !(y1 > 0.0) {
+        if y1 <= 0.0 || y1.is_nan() {
             return (0.0, BACKGROUND_ERROR);
         }
         let e1 = (self.error_rate(eta, nu) * q_nu * nu.exp() - BACKGROUND_ERROR * y0) / (y1 * nu);
