@@ -246,7 +246,7 @@ fn a_low_value_can_be_the_bad_one() {
         raise_after: 1,
         clear_after: 1,
     });
-    let seen = severities(&mut watch, &[1001.0, 1000.0, 1050.0, 1100.0, 1101.0]);
+    let seen = severities(&mut watch, &[1000.0, 999.0, 1050.0, 1100.0, 1101.0]);
     assert_eq!(seen, [None, Some(Severity::Major), Some(Severity::Major), Some(Severity::Major), None]);
 }
 
@@ -362,7 +362,7 @@ proptest! {
             let last = |n: u32| (index + 1).checked_sub(n as usize).map(|from| &values[from..=index]);
             if now > before {
                 let (_, level) = qber().levels.into_iter().find(|(s, _)| Some(*s) == now).unwrap();
-                prop_assert!(last(raise).unwrap().iter().all(|v| *v >= level));
+                prop_assert!(last(raise).unwrap().iter().all(|v| *v > level));
             }
             if now < before {
                 let (_, level) = qber().levels.into_iter().find(|(s, _)| Some(*s) == before).unwrap();

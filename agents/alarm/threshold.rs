@@ -7,9 +7,9 @@ use super::Severity;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Direction {
-    /// Bad is high: a level is crossed by a value at or above it.
+    /// Bad is high: a level is crossed by a value above it.
     Rising,
-    /// Bad is low: a level is crossed by a value at or below it.
+    /// Bad is low: a level is crossed by a value below it.
     Falling,
 }
 
@@ -19,7 +19,7 @@ pub struct Threshold {
     pub direction: Direction,
     /// Each severity at most once.
     pub levels: Vec<(Severity, f64)>,
-    /// How far back behind a level a value must be to leave it, in the unit of the values, 0 or more.
+    /// By more than this a value must come back to leave a level, in the unit of the values, 0 or more.
     pub hysteresis: f64,
     /// Consecutive samples across a level that enter it, 1 or more.
     pub raise_after: u32,
@@ -78,7 +78,7 @@ impl Watch {
         let Threshold { direction, hysteresis, raise_after, clear_after, .. } = self.threshold;
         for (level, (_, at)) in self.levels.iter_mut().zip(&self.threshold.levels) {
             let (against, needed) = if level.entered {
-                (!direction.crossed(value, direction.behind(*at, hysteresis)), clear_after)
+                (direction.crossed(direction.behind(*at, hysteresis), value), clear_after)
             } else {
                 (direction.crossed(value, *at), raise_after)
             };
@@ -108,8 +108,8 @@ impl Watch {
 impl Direction {
     fn crossed(self, value: f64, level: f64) -> bool {
         match self {
-            Direction::Rising => value >= level,
-            Direction::Falling => value <= level,
+            Direction::Rising => value > level,
+            Direction::Falling => value < level,
         }
     }
 
