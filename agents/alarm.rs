@@ -73,6 +73,8 @@ pub enum OperatorState {
 /// The measurement behind an alarm, and the threshold it crossed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AlarmValue {
+    /// Identity of the quantity.
+    pub quantity: String,
     pub value: f64,
     pub threshold: Option<f64>,
     /// As the performance type's unit is written, e.g. `percent`.

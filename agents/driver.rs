@@ -23,9 +23,9 @@ pub trait Driver: Send + Sync + Sized + 'static {
     type Config: DeserializeOwned + Clone + Send + Sync + 'static;
     /// The children of its container that are `config false`, without performance.
     type State: Serialize + Send;
-    /// The RPCs of the device, as an enum of `module:name` variants that hold their input.
+    /// The RPCs of the device, as an enum of `module:name` variants that hold a [`Call`].
     type Action: DeserializeOwned + Send;
-    /// Their outputs, alike.
+    /// What they answer, as an enum of the same variants that hold an [`Answer`].
     type Outcome: Serialize + Send;
     /// Notifications that only this kind of device sends, as an enum of `module:name` variants.
     type Event: Serialize + Send + 'static;
@@ -76,6 +76,8 @@ pub struct Device {
     pub layer: &'static str,
     pub quantities: &'static [Quantity],
     pub alarm_types: &'static [AlarmType],
+    /// The one of them that tells that the device does not answer its agent.
+    pub failure: &'static str,
     /// Management functions it has, such as `diagnostics`.
     pub capabilities: &'static [&'static str],
     /// A simulation stands behind the driver.
@@ -189,6 +191,19 @@ pub enum LogClass {
     Security,
 }
 
+/// What [`Driver::Action`] holds for each RPC: its input.
+#[derive(Clone, Debug, Default, PartialEq, serde::Deserialize)]
+pub struct Call<T> {
+    #[serde(default)]
+    pub input: T,
+}
+
+/// What [`Driver::Outcome`] holds for each RPC: its output.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Answer<T> {
+    pub output: T,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DriverError {
     /// The device does not allow this value. `leaf` is relative to the device's container, or to the RPC's input.
@@ -203,6 +218,16 @@ pub enum DriverError {
     /// The device could not be reached, or failed.
     #[error("{0}")]
     Failed(String),
+}
+
+impl Device {
+    pub fn quantity(&self, identity: &str) -> Option<&'static Quantity> {
+        self.quantities.iter().find(|quantity| quantity.identity == identity)
+    }
+
+    pub fn alarm_type(&self, identity: &str) -> Option<&'static AlarmType> {
+        self.alarm_types.iter().find(|alarm_type| alarm_type.identity == identity)
+    }
 }
 
 impl DriverError {

@@ -10,3 +10,4 @@ pub mod physics;
 pub mod qkd_module;
 pub mod random;
 pub mod state;
+pub mod surveillance;

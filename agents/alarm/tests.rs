@@ -54,7 +54,12 @@ fn an_identifier_is_never_given_twice() {
 fn a_repeat_refreshes_the_value() {
     let mut list = AlarmList::default();
     let valued = |value| Report {
-        value: Some(AlarmValue { value, threshold: Some(5.0), unit: "percent".to_owned() }),
+        value: Some(AlarmValue {
+            quantity: "t:qber".to_owned(),
+            value,
+            threshold: Some(5.0),
+            unit: "percent".to_owned(),
+        }),
         ..report(Severity::Major)
     };
     list.raise(&key(), valued(8.5), at(0)).unwrap();

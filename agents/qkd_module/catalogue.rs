@@ -68,6 +68,7 @@ pub mod alarm_type {
         QRNG_HEALTH_FAILED = "qrng-health-failed",
         MODULE_AUTHENTICATION_FAILURE = "module-authentication-failure",
         MODULE_FAULT = "module-fault",
+        AUTHENTICATION_KEY_LOW = "authentication-key-low",
     }
 }
 
@@ -171,6 +172,12 @@ pub static ALARM_TYPES: &[AlarmType] = &[
         "security",
         &[Critical],
         "The peer module could not be authenticated",
+    ),
+    alarm(
+        alarm_type::AUTHENTICATION_KEY_LOW,
+        "quality-of-service",
+        THRESHOLD,
+        "The key left to authenticate the classical channel is low",
     ),
     alarm(alarm_type::MODULE_FAULT, "equipment", &[Critical, Minor], "The module fails as a whole"),
 ];

@@ -170,8 +170,7 @@ pub fn grown(ramp: u32, elapsed: f64) -> f64 {
 #[serde(rename_all = "kebab-case", default)]
 pub struct ClearInput {
     pub fault_id: Option<String>,
-    /// Of type empty: there or not.
-    pub all: Option<()>,
+    pub all: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]

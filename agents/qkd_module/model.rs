@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::catalogue::{alarm_type, quantity};
 use super::fault;
 use crate::alarm::{Direction, Severity, Threshold};
-use crate::driver::{Rule, Rules};
+use crate::driver::{Answer, Call, Rule, Rules};
 use crate::state::{AdminState, OperState, ServiceState};
 
 /// The top-level container, `module:name`.
@@ -204,7 +204,12 @@ impl Config {
             (&t.laser_power, Falling, quantity::LASER_POWER, Some(alarm_type::LASER_FAULT)),
             (&t.module_temperature, Rising, quantity::MODULE_TEMPERATURE, Some(alarm_type::MODULE_TEMPERATURE)),
             (&t.detector_temperature, Rising, quantity::DETECTOR_TEMPERATURE, Some(alarm_type::MODULE_TEMPERATURE)),
-            (&t.authentication_key_remaining, Falling, quantity::AUTHENTICATION_KEY_REMAINING, None),
+            (
+                &t.authentication_key_remaining,
+                Falling,
+                quantity::AUTHENTICATION_KEY_REMAINING,
+                Some(alarm_type::AUTHENTICATION_KEY_LOW),
+            ),
         ];
         let thresholds = rules
             .into_iter()
@@ -368,26 +373,26 @@ pub struct Resource {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub enum Action {
     #[serde(rename = "qkdn-mq:run-link-diagnostic")]
-    RunLinkDiagnostic(DiagnosticInput),
+    RunLinkDiagnostic(Call<DiagnosticInput>),
     #[serde(rename = "qkdn-simulation:inject-fault")]
-    InjectFault(Box<fault::Fault>),
+    InjectFault(Box<Call<fault::Fault>>),
     #[serde(rename = "qkdn-simulation:clear-fault")]
-    ClearFault(fault::ClearInput),
+    ClearFault(Call<fault::ClearInput>),
     #[serde(rename = "qkdn-simulation:list-faults")]
-    ListFaults(fault::ListInput),
+    ListFaults(Call<fault::ListInput>),
 }
 
 /// What they answer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub enum Outcome {
     #[serde(rename = "qkdn-mq:run-link-diagnostic")]
-    RunLinkDiagnostic(Box<DiagnosticOutput>),
+    RunLinkDiagnostic(Box<Answer<DiagnosticOutput>>),
     #[serde(rename = "qkdn-simulation:inject-fault")]
-    InjectFault(fault::InjectOutput),
+    InjectFault(Answer<fault::InjectOutput>),
     #[serde(rename = "qkdn-simulation:clear-fault")]
-    ClearFault(fault::ClearOutput),
+    ClearFault(Answer<fault::ClearOutput>),
     #[serde(rename = "qkdn-simulation:list-faults")]
-    ListFaults(fault::ListOutput),
+    ListFaults(Answer<fault::ListOutput>),
 }
 
 /// Mq has no notifications of its own: what a module tells is a state change, a log event, a threshold crossing or an alarm.

@@ -11,10 +11,10 @@ use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use jiff::Timestamp;
 
-use super::catalogue::{ALARM_TYPES, CAPABILITIES, QUANTITIES};
+use super::catalogue::{ALARM_TYPES, CAPABILITIES, QUANTITIES, alarm_type};
 use super::fault::{ClearOutput, InjectOutput, ListOutput};
 use super::model::{Action, CONTAINER, Config, Event, Operational, Outcome, Role};
-use crate::driver::{Device, Driver, DriverError, Fact, FactSender, Rules, Sample};
+use crate::driver::{Answer, Call, Device, Driver, DriverError, Fact, FactSender, Rules, Sample};
 use crate::physics::System;
 
 pub use device::SimulatedDevice;
@@ -56,6 +56,7 @@ impl SimulatedModule {
             layer: "quantum",
             quantities: QUANTITIES,
             alarm_types: ALARM_TYPES,
+            failure: alarm_type::MODULE_FAULT,
             capabilities: CAPABILITIES,
             simulated: true,
         };
@@ -122,24 +123,25 @@ impl Driver for SimulatedModule {
 
     async fn act(&self, action: Action, user: &str, now: Timestamp) -> Result<Outcome, DriverError> {
         match action {
-            Action::RunLinkDiagnostic(input) => {
+            Action::RunLinkDiagnostic(Call { input }) => {
                 self.with(now, |device| device.check_link(input.link_id.as_deref()))?;
                 let wait = std::time::Duration::from_secs(input.duration.into());
                 tokio::time::sleep(wait).await;
                 let ended = now.saturating_add(wait).map_err(|e| DriverError::Failed(e.to_string()))?;
-                Ok(Outcome::RunLinkDiagnostic(Box::new(self.with(ended, |device| device.diagnose(&input.test, now)))))
+                let output = self.with(ended, |device| device.diagnose(&input.test, now));
+                Ok(Outcome::RunLinkDiagnostic(Box::new(Answer { output })))
             }
-            Action::InjectFault(fault) => {
-                let fault_id = self.with(now, |device| device.inject(*fault, user))?;
-                Ok(Outcome::InjectFault(InjectOutput { fault_id }))
+            Action::InjectFault(call) => {
+                let fault_id = self.with(now, |device| device.inject(call.input, user))?;
+                Ok(Outcome::InjectFault(Answer { output: InjectOutput { fault_id } }))
             }
-            Action::ClearFault(which) => {
+            Action::ClearFault(Call { input: which }) => {
                 let cleared = self.with(now, |device| device.clear(which.fault_id.as_deref(), user))?;
-                Ok(Outcome::ClearFault(ClearOutput { cleared }))
+                Ok(Outcome::ClearFault(Answer { output: ClearOutput { cleared } }))
             }
-            Action::ListFaults(_) => {
-                Ok(Outcome::ListFaults(ListOutput { fault: self.with(now, |device| device.faults()) }))
-            }
+            Action::ListFaults(_) => Ok(Outcome::ListFaults(Answer {
+                output: ListOutput { fault: self.with(now, |device| device.faults()) },
+            })),
         }
     }
 }

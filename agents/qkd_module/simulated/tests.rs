@@ -479,28 +479,30 @@ async fn the_driver_tells_and_answers() {
     module.start(sender);
     module.sample(at(60)).await.unwrap();
     let input = DiagnosticInput { duration: 5, test: vec![Test::Detector], ..DiagnosticInput::default() };
-    let Ok(Outcome::RunLinkDiagnostic(output)) = module.act(Action::RunLinkDiagnostic(input), "qlm", at(60)).await
+    let Ok(Outcome::RunLinkDiagnostic(answer)) =
+        module.act(Action::RunLinkDiagnostic(Call { input }), "qlm", at(60)).await
     else {
         panic!("no diagnostic")
     };
+    let output = answer.output;
     assert_eq!(
         (output.started.as_str(), output.ended.as_str()),
         ("2027-01-15T08:01:00.000Z", "2027-01-15T08:01:05.000Z")
     );
     assert_eq!((output.probable_cause, output.result.len()), (ProbableCause::NoFaultFound, 1));
     let other = DiagnosticInput { link_id: Some("urn:other".to_owned()), ..DiagnosticInput::default() };
-    let refused = module.act(Action::RunLinkDiagnostic(other), "qlm", at(70)).await;
+    let refused = module.act(Action::RunLinkDiagnostic(Call { input: other }), "qlm", at(70)).await;
     assert!(matches!(refused, Err(DriverError::Refused { .. })));
 
     let cut = Fault { fibre_cut: Some(FibreCut::default()), ..Fault::default() };
     while facts.try_recv().is_ok() {}
-    module.act(Action::InjectFault(Box::new(cut)), "qlm", at(70)).await.unwrap();
+    module.act(Action::InjectFault(Box::new(Call { input: cut })), "qlm", at(70)).await.unwrap();
     let mut told = Vec::new();
     while let Ok(fact) = facts.try_recv() {
         told.push(fact);
     }
     assert!(told.contains(&Fact::ConditionsChanged), "{told:?}");
-    let list = module.act(Action::ListFaults(ListInput {}), "qlm", at(71)).await.unwrap();
-    let Outcome::ListFaults(ListOutput { fault }) = list else { panic!("no list") };
+    let list = module.act(Action::ListFaults(Call::default()), "qlm", at(71)).await.unwrap();
+    let Outcome::ListFaults(Answer { output: ListOutput { fault } }) = list else { panic!("no list") };
     assert_eq!((fault[0].fault_id.as_str(), fault[0].injected_by.as_str()), ("fault-1", "qlm"));
 }
