@@ -113,6 +113,8 @@ pub struct Rule {
     pub quantity: &'static str,
     /// The alarm type; without one, crossings are announced and no alarm is raised.
     pub alarm_type: Option<&'static str>,
+    /// The qualifier of the alarm; in general empty.
+    pub qualifier: &'static str,
     pub threshold: Threshold,
 }
 
@@ -191,10 +193,9 @@ pub enum LogClass {
     Security,
 }
 
-/// What [`Driver::Action`] holds for each RPC: its input.
+/// What [`Driver::Action`] holds for each RPC: its input; an `Option` where an input may be empty.
 #[derive(Clone, Debug, Default, PartialEq, serde::Deserialize)]
 pub struct Call<T> {
-    #[serde(default)]
     pub input: T,
 }
 

@@ -5,9 +5,13 @@
 
 pub mod alarm;
 pub mod driver;
+pub mod event_log;
+pub mod memory;
+pub mod model;
 pub mod performance;
 pub mod physics;
 pub mod qkd_module;
 pub mod random;
+pub mod schema;
 pub mod state;
 pub mod surveillance;

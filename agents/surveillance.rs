@@ -200,7 +200,7 @@ impl Surveillance {
             let text =
                 format!("{}: {side} the {name} threshold of {} {}", quantity.description, level.level, quantity.unit);
             let value = self.value(key, watched, Some(level.level));
-            want(AlarmKey::new(&key.target, alarm_type), Report { severity, text, value });
+            want(alarm_key(key, alarm_type, watched.rule.qualifier), Report { severity, text, value });
         }
         wanted
     }
@@ -208,7 +208,8 @@ impl Surveillance {
     /// What to say of an alarm that is over.
     fn over(&self, key: &AlarmKey) -> (String, Option<AlarmValue>) {
         let watched = self.watches.iter().find(|(series, watched)| {
-            series.target == key.resource && watched.rule.alarm_type == Some(key.alarm_type.as_str())
+            let rule = &watched.rule;
+            rule.alarm_type.is_some_and(|alarm_type| alarm_key(series, alarm_type, rule.qualifier) == *key)
         });
         match watched {
             Some((series, watched)) if watched.missing == 0 => {
@@ -239,12 +240,17 @@ impl Surveillance {
         let Some(rule) = self.rules.thresholds.iter().find(|rule| rule.quantity == key.quantity).cloned() else {
             return;
         };
-        let alarm = rule.alarm_type.and_then(|alarm_type| self.alarms.get(&AlarmKey::new(&key.target, alarm_type)));
+        let alarm_key = rule.alarm_type.map(|alarm_type| alarm_key(key, alarm_type, rule.qualifier));
+        let alarm = alarm_key.and_then(|key| self.alarms.get(&key));
         let severity = alarm.filter(|alarm| !alarm.is_cleared()).map(|alarm| alarm.status().severity);
         let last = self.performance.get(key).and_then(|series| series.current()).and_then(|current| current.value);
         let watch = Watch::resume(rule.threshold.clone(), severity);
         self.watches.insert(key.clone(), Watched { rule, watch, missing: 0, value: last.unwrap_or(f64::NAN) });
     }
+}
+
+fn alarm_key(series: &SeriesKey, alarm_type: &str, qualifier: &str) -> AlarmKey {
+    AlarmKey { qualifier: qualifier.to_owned(), ..AlarmKey::new(&series.target, alarm_type) }
 }
 
 fn sampling(rules: &Rules) -> SignedDuration {

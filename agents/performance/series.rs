@@ -119,6 +119,35 @@ impl Series {
         }
     }
 
+    /// All but the finished intervals, which are remembered one by one.
+    pub fn without_history(&self) -> Series {
+        let running = |history: &History| History { running: history.running, finished: VecDeque::new() };
+        Series {
+            fifteen_minutes: running(&self.fifteen_minutes),
+            twenty_four_hours: running(&self.twenty_four_hours),
+            ..*self
+        }
+    }
+
+    /// Takes over what [`Series::without_history`] gave.
+    pub fn restore_running(&mut self, series: Series) {
+        let finished = Granularity::ALL.map(|granularity| std::mem::take(&mut self.of_mut(granularity).finished));
+        *self = series;
+        for (granularity, finished) in Granularity::ALL.into_iter().zip(finished) {
+            self.of_mut(granularity).finished = finished;
+        }
+    }
+
+    /// Takes back an interval that was finished. What is not older was dropped when the clock was set back.
+    pub fn restore_finished(&mut self, granularity: Granularity, interval: Interval) {
+        let history = self.of_mut(granularity);
+        while history.finished.back().is_some_and(|last| last.start() >= interval.start()) {
+            history.finished.pop_back();
+        }
+        history.running.take_if(|running| running.start() <= interval.start());
+        history.keep(interval, granularity);
+    }
+
     fn of(&self, granularity: Granularity) -> &History {
         match granularity {
             Granularity::FifteenMinutes => &self.fifteen_minutes,
@@ -141,11 +170,15 @@ impl History {
         if ended.is_empty() {
             return None;
         }
+        self.keep(ended, granularity);
+        Some(ended)
+    }
+
+    fn keep(&mut self, ended: Interval, granularity: Granularity) {
         if self.finished.len() >= granularity.kept() {
             self.finished.pop_front();
         }
         self.finished.push_back(ended);
-        Some(ended)
     }
 
     /// The clock was set back into the interval that begins at `start`: what lies after it never was, and that interval runs again.

@@ -196,31 +196,36 @@ impl Config {
         use Direction::{Falling, Rising};
         let t = &self.thresholds;
         let rules = [
-            (&t.qber, Rising, quantity::QBER, Some(alarm_type::QBER_THRESHOLD_EXCEEDED)),
-            (&t.channel_loss, Rising, quantity::CHANNEL_LOSS, Some(alarm_type::QUANTUM_CHANNEL_LOSS_HIGH)),
-            (&t.secret_key_rate, Falling, quantity::SECRET_KEY_RATE, Some(alarm_type::SKR_LOW)),
-            (&t.visibility, Falling, quantity::VISIBILITY, Some(alarm_type::VISIBILITY_LOW)),
-            (&t.dark_count_rate, Rising, quantity::DARK_COUNT_RATE, Some(alarm_type::DARK_COUNT_HIGH)),
-            (&t.laser_power, Falling, quantity::LASER_POWER, Some(alarm_type::LASER_FAULT)),
-            (&t.module_temperature, Rising, quantity::MODULE_TEMPERATURE, Some(alarm_type::MODULE_TEMPERATURE)),
-            (&t.detector_temperature, Rising, quantity::DETECTOR_TEMPERATURE, Some(alarm_type::MODULE_TEMPERATURE)),
+            (&t.qber, Rising, quantity::QBER, alarm_type::QBER_THRESHOLD_EXCEEDED, ""),
+            (&t.channel_loss, Rising, quantity::CHANNEL_LOSS, alarm_type::QUANTUM_CHANNEL_LOSS_HIGH, ""),
+            (&t.secret_key_rate, Falling, quantity::SECRET_KEY_RATE, alarm_type::SKR_LOW, ""),
+            (&t.visibility, Falling, quantity::VISIBILITY, alarm_type::VISIBILITY_LOW, ""),
+            (&t.dark_count_rate, Rising, quantity::DARK_COUNT_RATE, alarm_type::DARK_COUNT_HIGH, ""),
+            (&t.laser_power, Falling, quantity::LASER_POWER, alarm_type::LASER_FAULT, ""),
+            (&t.module_temperature, Rising, quantity::MODULE_TEMPERATURE, alarm_type::MODULE_TEMPERATURE, ""),
+            (
+                &t.detector_temperature,
+                Rising,
+                quantity::DETECTOR_TEMPERATURE,
+                alarm_type::MODULE_TEMPERATURE,
+                "detector",
+            ),
             (
                 &t.authentication_key_remaining,
                 Falling,
                 quantity::AUTHENTICATION_KEY_REMAINING,
-                Some(alarm_type::AUTHENTICATION_KEY_LOW),
+                alarm_type::AUTHENTICATION_KEY_LOW,
+                "",
             ),
         ];
-        let thresholds = rules
-            .into_iter()
-            .filter(|(levels, ..)| levels.enabled)
-            .map(|(levels, direction, quantity, alarm_type)| Rule {
-                quantity,
-                alarm_type,
-                threshold: levels.threshold(direction),
-            })
-            .filter(|rule| !rule.threshold.levels.is_empty())
-            .collect();
+        let rule = |(levels, direction, quantity, alarm_type, qualifier): (&ThresholdLevels, _, _, _, _)| Rule {
+            quantity,
+            alarm_type: Some(alarm_type),
+            qualifier,
+            threshold: levels.threshold(direction),
+        };
+        let enabled = rules.into_iter().filter(|(levels, ..)| levels.enabled);
+        let thresholds = enabled.map(rule).filter(|rule| !rule.threshold.levels.is_empty()).collect();
         Rules { sampling: std::time::Duration::from_secs(self.sampling_interval.into()), thresholds }
     }
 
@@ -379,7 +384,7 @@ pub enum Action {
     #[serde(rename = "qkdn-simulation:clear-fault")]
     ClearFault(Call<fault::ClearInput>),
     #[serde(rename = "qkdn-simulation:list-faults")]
-    ListFaults(Call<fault::ListInput>),
+    ListFaults(Call<Option<fault::ListInput>>),
 }
 
 /// What they answer.

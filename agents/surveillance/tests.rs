@@ -41,7 +41,7 @@ fn rules(warning: f64, major: f64) -> Rules {
         raise_after: 2,
         clear_after: 2,
     };
-    let rule = Rule { quantity: "t:heat", alarm_type: Some("t:hot"), threshold };
+    let rule = Rule { quantity: "t:heat", alarm_type: Some("t:hot"), qualifier: "", threshold };
     Rules { sampling: std::time::Duration::from_secs(1), thresholds: vec![rule] }
 }
 

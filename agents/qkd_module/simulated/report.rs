@@ -12,6 +12,7 @@ use super::super::model::{
 use super::device::{AUTHENTICATION_RATE, MODULE_KIND, SimulatedDevice};
 use super::optics::LASER_DBM;
 use crate::driver::{Reading, Sample};
+use crate::model::date_and_time;
 use crate::state::OperState;
 
 /// The one protocol that the physics is of.
@@ -337,9 +338,4 @@ pub(super) fn name(fault: &Fault) -> &'static str {
         (fault.post_processing_failure.is_some(), "post-processing-failure"),
     ];
     kinds.into_iter().find(|(is, _)| *is).map_or("unknown", |(_, name)| name)
-}
-
-/// As `date-and-time` of RFC 6991, UTC, milliseconds.
-pub(super) fn date_and_time(time: Timestamp) -> String {
-    format!("{time:.3}")
 }
