@@ -16,22 +16,26 @@ use crate::performance::Quantity;
 /// readings are taken anew with every sample; an agent that is this far behind has 1024 facts to tell already.
 pub const FACTS: usize = 1024;
 
-/// One device. Every method but `start` and `check` may take its time; the agent puts each under [`Driver::TIMEOUT`]. `now` is the agent's
+/// One device. Every method but `start` and `check` may take its time, up to [`Driver::TIMEOUT`], and `act` up to
+/// [`Driver::ACT_TIMEOUT`]. `now` is the agent's
 /// clock: a simulated device lives by it, a real one need not.
 pub trait Driver: Send + Sync + Sized + 'static {
     /// The configuration of the device: the children of its container that are `config true`, defaults filled in.
-    type Config: DeserializeOwned + Clone + Send + Sync + 'static;
+    type Config: DeserializeOwned + Clone + PartialEq + Send + Sync + 'static;
     /// The children of its container that are `config false`, without performance.
-    type State: Serialize + Send;
+    type State: Serialize + Send + Sync;
     /// The RPCs of the device, as an enum of `module:name` variants that hold a [`Call`].
     type Action: DeserializeOwned + Send;
     /// What they answer, as an enum of the same variants that hold an [`Answer`].
-    type Outcome: Serialize + Send;
+    type Outcome: Serialize + Send + Sync;
     /// Notifications that only this kind of device sends, as an enum of `module:name` variants.
     type Event: Serialize + Send + 'static;
 
     /// Longest time a call may take; then the device counts as failed.
     const TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// Longest time an RPC may take: a link diagnostic measures for up to five minutes.
+    const ACT_TIMEOUT: Duration = Duration::from_secs(310);
 
     fn device(&self) -> &Device;
 
@@ -78,6 +82,8 @@ pub struct Device {
     pub alarm_types: &'static [AlarmType],
     /// The one of them that tells that the device does not answer its agent.
     pub failure: &'static str,
+    /// The RPCs that [`Driver::act`] carries out, `module:name`.
+    pub operations: &'static [&'static str],
     /// Management functions it has, such as `diagnostics`.
     pub capabilities: &'static [&'static str],
     /// A simulation stands behind the driver.

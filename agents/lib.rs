@@ -3,6 +3,7 @@
 //! A driver reports facts, an agent raises alarms, the manager decides. [`alarm`], [`performance`], [`driver`] and [`state`] know no kind
 //! of device; each kind has a folder of its own: its data, its catalogue, its drivers. [`physics`] and [`random`] serve the simulated ones.
 
+pub mod agent;
 pub mod alarm;
 pub mod driver;
 pub mod event_log;

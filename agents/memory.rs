@@ -53,7 +53,7 @@ enum Noted<'a> {
     Alarm(&'a Alarm),
     Purged(&'a [AlarmKey]),
     Finished(&'a Finished),
-    Running(&'a SeriesKey, Series),
+    Running(&'a SeriesKey, &'a Series),
 }
 
 #[derive(Deserialize)]
@@ -62,6 +62,18 @@ enum Note {
     Purged(Vec<AlarmKey>),
     Finished(Finished),
     Running(SeriesKey, Series),
+}
+
+/// All that is to be remembered, at one time.
+#[derive(Debug)]
+pub struct Snapshot(Vec<u8>);
+
+impl Snapshot {
+    pub fn of(alarms: &AlarmList, performance: &Performance) -> Self {
+        let series = performance.iter().map(|(key, series)| (key.clone(), series.clone())).collect();
+        let content = Content { last_id: alarms.last_id(), alarms: alarms.iter().cloned().collect(), series };
+        Snapshot(serde_json::to_vec(&content).expect("keys are in values, not names"))
+    }
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -144,16 +156,14 @@ impl Memory {
     }
 
     /// Adds a finished interval, and the state of its series without which the interval would belong to none.
-    pub fn finished(&mut self, finished: &Finished, series: Option<&Series>) -> Result<(), RecordError> {
-        if let Some(series) = series {
-            self.note(&Noted::Running(&finished.key, series.without_history()))?;
-        }
+    pub fn finished(&mut self, finished: &Finished, series: &Series) -> Result<(), RecordError> {
+        self.running(&finished.key, series)?;
         self.note(&Noted::Finished(finished))
     }
 
-    /// Adds all that runs.
-    pub fn running(&mut self, performance: &Performance) -> Result<(), RecordError> {
-        performance.iter().try_for_each(|(key, series)| self.note(&Noted::Running(key, series.without_history())))
+    /// Adds what runs of a series.
+    pub fn running(&mut self, key: &SeriesKey, series: &Series) -> Result<(), RecordError> {
+        self.note(&Noted::Running(key, &series.without_history()))
     }
 
     /// Makes durable what was added, with one sync.
@@ -167,11 +177,8 @@ impl Memory {
     }
 
     /// Writes all that is to be remembered, and begins the log anew.
-    pub fn checkpoint(&mut self, alarms: &AlarmList, performance: &Performance) -> Result<(), RecordError> {
-        let series = performance.iter().map(|(key, series)| (key.clone(), series.clone())).collect();
-        let content = Content { last_id: alarms.last_id(), alarms: alarms.iter().cloned().collect(), series };
-        let bytes = serde_json::to_vec(&content).expect("keys are in values, not names");
-        record::write_sealed(&self.directory.join(CHECKPOINT), KIND, self.generation + 1, &bytes)?;
+    pub fn checkpoint(&mut self, all: &Snapshot) -> Result<(), RecordError> {
+        record::write_sealed(&self.directory.join(CHECKPOINT), KIND, self.generation + 1, &all.0)?;
         self.generation += 1;
         self.file = RecordFile::create(&self.directory.join(LOG), KIND, self.generation)?;
         Ok(())

@@ -120,9 +120,11 @@ impl Performance {
         finished(&key, series.record(value, now, longest_gap))
     }
 
-    /// Time went on: finishes what ended, measured or not.
+    /// Time went on: finishes what ended and is not measured any more. What is measured finishes with its next sample, which tells
+    /// whether it was measured to the end.
     pub fn advance(&mut self, now: Timestamp) -> Vec<Finished> {
-        self.series.iter_mut().flat_map(|(key, series)| finished(key, series.advance(now))).collect()
+        let longest_gap = self.longest_gap;
+        self.series.iter_mut().flat_map(|(key, series)| finished(key, series.advance(now, longest_gap))).collect()
     }
 
     /// What is known was measured under other conditions, or by a clock since corrected: the intervals that run are in doubt.

@@ -36,6 +36,8 @@ pub fn agent_schema(base: SchemaBuilder, modules: &[&str], simulated: bool) -> R
         .standard()
         .sources(MODULES.iter().copied())
         .module("ietf-alarms", None, ALARM_FEATURES)
+        // Implemented and not only imported, because only then its identities are values.
+        .module("qkdn-types", None, &[])
         .module("qkdn-common", None, &[])
         .module("qkdn-performance", None, &[])
         .module("qkdn-alarms", None, &[]);

@@ -60,7 +60,9 @@ impl Surveillance {
     pub fn new(device: &Device, rules: Rules, alarms: AlarmList, mut performance: Performance) -> Self {
         performance.set_sampling(sampling(&rules));
         let (watches, conditions) = (BTreeMap::new(), Vec::new());
-        Surveillance { device: device.clone(), rules, alarms, performance, watches, conditions }
+        let mut surveillance = Surveillance { device: device.clone(), rules, alarms, performance, watches, conditions };
+        surveillance.watch_all();
+        surveillance
     }
 
     pub fn rules(&self) -> &Rules {
@@ -78,8 +80,7 @@ impl Surveillance {
         let kept = |_: &SeriesKey, watched: &mut Watched| rules.thresholds.contains(&watched.rule);
         self.watches.retain(kept);
         self.rules = rules;
-        let known: Vec<SeriesKey> = self.performance.iter().map(|(key, _)| key.clone()).collect();
-        known.iter().for_each(|key| self.watch(key));
+        self.watch_all();
         Findings { changes: self.alarm(now), ..Findings::default() }
     }
 
@@ -230,6 +231,12 @@ impl Surveillance {
     fn severity(&self, alarm_type: &str) -> Severity {
         let severities = self.device.alarm_type(alarm_type).map(|alarm_type| alarm_type.severities);
         severities.and_then(|severities| severities.first().copied()).unwrap_or(Severity::Indeterminate)
+    }
+
+    /// Watches all that was ever measured: an alarm stands until a sample, or the lack of several, speaks against it.
+    fn watch_all(&mut self) {
+        let known: Vec<SeriesKey> = self.performance.iter().map(|(key, _)| key.clone()).collect();
+        known.iter().for_each(|key| self.watch(key));
     }
 
     /// Watches a series that a rule is about and that is not watched yet.

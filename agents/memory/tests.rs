@@ -34,8 +34,12 @@ impl Agent {
 
     fn count(&mut self, blocks: f64, second: i64) {
         for finished in self.performance.record("m", &BLOCKS, blocks, at(second)) {
-            self.memory.finished(&finished, self.performance.get(&finished.key)).unwrap();
+            self.memory.finished(&finished, self.performance.get(&finished.key).unwrap()).unwrap();
         }
+    }
+
+    fn running(&mut self) {
+        self.performance.iter().for_each(|(key, series)| self.memory.running(key, series).unwrap());
     }
 
     fn mind(&self) -> (Vec<Alarm>, Vec<(SeriesKey, Series)>) {
@@ -54,7 +58,7 @@ fn all_that_was_committed_is_there_after_a_crash() {
     agent.raise("a", Severity::Major, 1);
     agent.raise("b", Severity::Major, 2);
     agent.raise("a", Severity::Critical, 3);
-    agent.memory.running(&agent.performance).unwrap();
+    agent.running();
     agent.memory.commit().unwrap();
     let mind = agent.mind();
     agent.raise("c", Severity::Major, 4);
@@ -80,13 +84,13 @@ fn a_checkpoint_replaces_the_log() {
     let mut checkpoints = 0;
     for minute in 0..60 * 24 * 3 {
         agent.count(minute as f64, minute * 60);
-        agent.memory.running(&agent.performance).unwrap();
+        agent.running();
         if minute % 10 == 0 {
             agent.raise("a", if minute % 20 == 0 { Severity::Major } else { Severity::Minor }, minute * 60);
         }
         agent.memory.commit().unwrap();
         if agent.memory.wants_checkpoint() {
-            agent.memory.checkpoint(&agent.alarms, &agent.performance).unwrap();
+            agent.memory.checkpoint(&Snapshot::of(&agent.alarms, &agent.performance)).unwrap();
             checkpoints += 1;
         }
     }
@@ -106,7 +110,7 @@ fn a_crash_between_checkpoint_and_log_loses_nothing() {
     agent.memory.commit().unwrap();
     let log = std::fs::read(directory.path().join(LOG)).unwrap();
     agent.raise("b", Severity::Major, 2);
-    agent.memory.checkpoint(&agent.alarms, &agent.performance).unwrap();
+    agent.memory.checkpoint(&Snapshot::of(&agent.alarms, &agent.performance)).unwrap();
     let mind = agent.mind();
     drop(agent);
     std::fs::write(directory.path().join(LOG), log).unwrap();
@@ -117,7 +121,7 @@ fn a_crash_between_checkpoint_and_log_loses_nothing() {
 fn a_checkpoint_that_is_lost_is_told() {
     let directory = tempfile::tempdir().unwrap();
     let mut agent = Agent::start(directory.path());
-    agent.memory.checkpoint(&agent.alarms, &agent.performance).unwrap();
+    agent.memory.checkpoint(&Snapshot::of(&agent.alarms, &agent.performance)).unwrap();
     drop(agent);
     std::fs::remove_file(directory.path().join(CHECKPOINT)).unwrap();
     let error = Memory::open(directory.path()).unwrap_err().to_string();

@@ -103,7 +103,10 @@ impl Series {
         finished
     }
 
-    pub(super) fn advance(&mut self, now: Timestamp) -> Vec<(Granularity, Interval)> {
+    pub(super) fn advance(&mut self, now: Timestamp, longest_gap: SignedDuration) -> Vec<(Granularity, Interval)> {
+        if self.current.is_some_and(|current| now.duration_since(current.time) <= longest_gap) {
+            return Vec::new();
+        }
         let finish = |granularity| {
             let interval = self.of_mut(granularity).advance(now, granularity);
             interval.map(|interval| (granularity, interval))

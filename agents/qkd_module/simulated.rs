@@ -19,6 +19,14 @@ use crate::physics::System;
 
 pub use device::SimulatedDevice;
 
+/// The RPCs of a simulated module.
+const OPERATIONS: &[&str] = &[
+    "qkdn-mq:run-link-diagnostic",
+    "qkdn-simulation:inject-fault",
+    "qkdn-simulation:clear-fault",
+    "qkdn-simulation:list-faults",
+];
+
 /// Detectors of a module: one per bit value.
 pub const DETECTORS: usize = 2;
 
@@ -57,6 +65,7 @@ impl SimulatedModule {
             quantities: QUANTITIES,
             alarm_types: ALARM_TYPES,
             failure: alarm_type::MODULE_FAULT,
+            operations: OPERATIONS,
             capabilities: CAPABILITIES,
             simulated: true,
         };

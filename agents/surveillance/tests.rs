@@ -28,6 +28,7 @@ fn device() -> Device {
         quantities: &[HEAT],
         alarm_types: ALARM_TYPES,
         failure: "t:dead",
+        operations: &[],
         capabilities: &[],
         simulated: true,
     }
@@ -177,6 +178,28 @@ fn a_restart_neither_forgets_nor_repeats() {
     let findings = again.sample(&heat(40.0), at(8));
     assert_eq!(transitions(&findings), [("t:hot", Transition::Cleared)]);
     assert_eq!(again.alarms.iter().map(|alarm| alarm.id).max(), Some(2), "no new alarms");
+}
+
+#[test]
+fn an_alarm_outlives_a_restart_in_which_nothing_is_measured_yet() {
+    let mut surveillance = surveillance();
+    surveillance.sample(&heat(80.0), at(0));
+    surveillance.sample(&heat(80.0), at(1));
+    let alarms = AlarmList::restore(surveillance.alarms.iter().cloned(), surveillance.alarms.last_id());
+    let mut again = Surveillance::new(&device(), rules(50.0, 70.0), alarms, surveillance.performance);
+    assert_eq!(again.sample(&Sample::default(), at(5)).changes, []);
+    assert_eq!(again.sample(&heat(80.0), at(6)).changes, []);
+}
+
+#[test]
+fn an_interval_is_measured_to_its_end() {
+    let mut surveillance = surveillance();
+    let begin = Granularity::FifteenMinutes.start_of(at(0)).as_second() - at(0).as_second();
+    let finished: Vec<Finished> =
+        (0..=900).flat_map(|second| surveillance.sample(&heat(1.0), at(begin + 900 + second)).finished).collect();
+    let validities: Vec<_> =
+        finished.iter().map(|f| (f.interval.samples(), f.interval.validity(f.granularity))).collect();
+    assert_eq!(validities, [(900, crate::performance::Validity::Complete)]);
 }
 
 proptest! {

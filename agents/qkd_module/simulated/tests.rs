@@ -331,7 +331,7 @@ fn ordinary_trouble_is_not_taken_for_an_eavesdropper() {
                 let raised = mean(&mut device, quantity::QBER, 60) > before + 0.05;
                 assert!(raised || fault.temperature.is_some(), "{fault:?} shows");
             }
-            pass(&mut device, 6 * 3600);
+            pass(&mut device, 3600);
             assert_eq!(device.operational().counters.security.eavesdropping_suspicions, 0, "seed {seed}, {fault:?}");
         }
     }
