@@ -80,6 +80,8 @@ struct Shared<D: Driver> {
     mind: Mutex<Mind<D>>,
     records: Arc<tokio::sync::Mutex<Records>>,
     events: OnceLock<EventSender>,
+    /// A configuration was applied: life may begin.
+    configured: tokio::sync::Notify,
     /// The rules changed: the next sample may be due earlier or later.
     changed: tokio::sync::Notify,
     stop: CancellationToken,
@@ -101,24 +103,19 @@ struct Mind<D: Driver> {
 }
 
 impl<D: Driver> Agent<D> {
-    /// An agent that remembers what `state_dir` holds, with the configuration `running`. It lives once the server starts it as its provider.
-    pub fn open(
-        driver: D,
-        schema: Arc<Schema>,
-        running: &Tree,
-        state_dir: &Path,
-        clock: Clock,
-    ) -> Result<Self, AgentError> {
+    /// An agent that remembers what `state_dir` holds. It lives once its server has started it and applied a configuration: by another
+    /// one, such as the model's defaults, it would raise and clear alarms that nobody asked for.
+    pub fn open(driver: D, schema: Arc<Schema>, state_dir: &Path, clock: Clock) -> Result<Self, AgentError> {
+        let initial = Tree::initial(schema.clone());
         let directory = StateDirectory::open(state_dir.join(DIRECTORY))?;
         let log = EventLog::open(directory.path())?;
         let (memory, recalled) = Memory::open(directory.path())?;
         let device = driver.device().clone();
-        let config = config_of::<D>(&device, running)?;
+        let config = config_of::<D>(&device, &initial)?;
         let rules = driver.rules(&config);
         let mut performance = Performance::new(jiff::SignedDuration::ZERO);
         recalled.series.into_iter().for_each(|(key, series)| performance.restore(key, series));
-        let mut alarms = AlarmList::restore(recalled.alarms, recalled.last_id);
-        alarms.set_control(control_of(running)?.control());
+        let alarms = AlarmList::restore(recalled.alarms, recalled.last_id);
         let surveillance = Surveillance::new(&device, rules, alarms, performance);
         let container = bridge::instance_path(&schema, &format!("/{}", device.container))?;
         let node = container.last().expect("it names one node").node;
@@ -134,6 +131,7 @@ impl<D: Driver> Agent<D> {
             mind: Mutex::new(Mind { config, surveillance, answers: true }),
             records: Arc::new(tokio::sync::Mutex::new(Records::new(log, memory))),
             events: OnceLock::new(),
+            configured: tokio::sync::Notify::new(),
             changed: tokio::sync::Notify::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -197,6 +195,7 @@ impl<D: Driver> Provider for Agent<D> {
                 tidings
             })
             .await;
+        shared.configured.notify_one();
         shared.changed.notify_one();
         Ok(())
     }

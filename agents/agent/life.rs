@@ -20,6 +20,10 @@ const SAVE_EVERY: Duration = Duration::from_secs(60);
 const BURST: usize = 256;
 
 pub(super) async fn live<D: Driver>(shared: Arc<Shared<D>>) {
+    tokio::select! {
+        () = shared.stop.cancelled() => return,
+        () = shared.configured.notified() => {}
+    }
     let (sender, mut facts) = facts();
     shared.driver.start(sender);
     let config = shared.mind().config.clone();

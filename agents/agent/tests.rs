@@ -58,9 +58,10 @@ impl Life {
     async fn begin(directory: &Path, clock: Clock, running: Option<Tree>) -> Life {
         let schema = running.as_ref().map_or_else(schema, |tree| tree.schema().clone());
         let running = running.unwrap_or_else(|| Tree::initial(schema.clone()));
-        let agent = Agent::open(module(clock()), schema.clone(), &running, directory, clock.clone()).unwrap();
+        let agent = Agent::open(module(clock()), schema.clone(), directory, clock.clone()).unwrap();
         let (sender, events) = mpsc::channel(EVENT_QUEUE);
         agent.start(sender);
+        agent.apply(&Tree::initial(schema.clone()), &running, &[]).await.unwrap();
         let validator = Validator::new(schema.clone());
         let life = Life { agent, events, schema, running, validator, clock };
         life.pass(1).await;
@@ -505,7 +506,7 @@ async fn two_agents_do_not_share_a_directory() {
     let (_keep, directory) = place();
     let life = Life::begin(&directory, turned_clock(), None).await;
     let now = (life.clock)();
-    let second = Agent::open(module(now), life.schema.clone(), &life.running, &directory, life.clock.clone());
+    let second = Agent::open(module(now), life.schema.clone(), &directory, life.clock.clone());
     let error = second.err().unwrap().to_string();
     assert!(error.contains("in use") && !error.contains('\n'), "{error}");
 }
