@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod alarm;
+pub mod config;
 pub mod driver;
 pub mod event_log;
 pub mod memory;
@@ -13,6 +14,7 @@ pub mod performance;
 pub mod physics;
 pub mod qkd_module;
 pub mod random;
+pub mod run;
 pub mod schema;
 pub mod state;
 pub mod surveillance;
