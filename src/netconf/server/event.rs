@@ -165,14 +165,12 @@ pub(super) fn streams(schema: &Arc<Schema>, stream: &stream::Stream) -> Result<T
         description: &'s str,
         replay_support: bool,
         replay_log_creation_time: String,
-        replay_log_aged_time: Option<String>,
     }
     let one = One {
         name: stream.name(),
         description: stream.description(),
         replay_support: true,
         replay_log_creation_time: format!("{:.6}", stream.replay_log_creation_time()),
-        replay_log_aged_time: stream.replay_log_aged_time().map(|time| format!("{time:.6}")),
     };
     tree_at(schema, "/nc-notifications:netconf/streams", &Streams { stream: [one] })
 }
