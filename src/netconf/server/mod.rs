@@ -1,0 +1,3 @@
+//! The NETCONF server.
+
+pub mod provider;

@@ -1,0 +1,77 @@
+//! What a NETCONF server stands in front of: a device behind an agent, the manager, or nothing at all.
+
+use std::sync::Arc;
+
+use crate::error::RpcError;
+use crate::yang::diff::Edit;
+use crate::yang::filter::Selection;
+use crate::yang::tree::Tree;
+use tokio::sync::mpsc;
+
+/// The instrumentation behind a server.
+///
+/// All take `&self`: a slow call or query never holds back an event, a commit or another's get. Only [`Provider::apply`]
+/// is serial: the server awaits one before it starts the next.
+pub trait Provider: Send + Sync + 'static {
+    /// Called once, before the first session: keep `events` to send from.
+    fn start(&self, events: EventSender) {
+        drop(events);
+    }
+
+    /// What YANG cannot say about a configuration that is otherwise valid. Must not act.
+    fn validate(&self, new: &Tree) -> Result<(), RpcError> {
+        let _ = new;
+        Ok(())
+    }
+
+    /// Makes `new` effective. On an error the device must be as before; the server then reports it and keeps `old`.
+    fn apply(&self, old: &Tree, new: &Tree, edits: &[Edit]) -> impl Future<Output = Result<(), RpcError>> + Send {
+        let _ = (old, new, edits);
+        async { Ok(()) }
+    }
+
+    /// State data (config false) of what `want` can reach; more does no harm, it is filtered again. List entries carry
+    /// their keys. Everything must be of the server's schema.
+    fn state(&self, want: &Selection) -> impl Future<Output = Result<Tree, RpcError>> + Send;
+
+    /// Performs an RPC or action of the schema. `operation` holds the RPC with its input, validated and with
+    /// defaults; an action's stands at its place in the data tree. The reply holds the same node with its output.
+    fn call(
+        &self,
+        operation: Operation,
+        who: &Requester,
+    ) -> impl Future<Output = Result<Option<Tree>, RpcError>> + Send;
+}
+
+/// One RPC or action as it reaches a [`Provider`].
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// The schema node of the RPC or action.
+    pub node: crate::yang::NodeId,
+    pub input: Tree,
+}
+
+/// Who asks (Table I.1 of Y.3804: user, session and requestor identifiers, priority).
+#[derive(Clone, Debug)]
+pub struct Requester {
+    pub user: Arc<str>,
+    pub session_id: u32,
+    /// Table I.1 row 6, from the request's metadata where it carries any.
+    pub requestor: Option<String>,
+    /// Table I.1 row 7.
+    pub priority: Option<u8>,
+}
+
+/// What a provider tells the server on its own account.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A notification of the schema: its tree holds the notification node at its place.
+    Notification(Tree),
+    /// State below these nodes has changed; feeds on-change subscriptions.
+    Changed(Vec<crate::yang::path::InstancePath>),
+}
+
+/// Events that wait for the server; a provider that finds it full waits, because an event must not be lost.
+pub const EVENT_QUEUE: usize = 1024;
+
+pub type EventSender = mpsc::Sender<Event>;

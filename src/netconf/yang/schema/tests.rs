@@ -1,0 +1,101 @@
+//! Tests of schemas and of the values of every built-in type.
+
+use super::*;
+use crate::yang::fixture;
+
+fn value(schema: &Schema, leaf: &str, text: &str) -> Result<String, ValueError> {
+    let id = schema.find(&format!("/fixture:system/{leaf}")).unwrap();
+    let resolve = |prefix: &str| match prefix {
+        "" | "fx" => Some("urn:fixture"),
+        _ => None,
+    };
+    schema.value_xml(id, text, resolve).map(|v| v.to_string())
+}
+
+#[test]
+fn values_are_canonical() {
+    let schema = fixture::schema();
+    for (leaf, text, canonical) in [
+        ("name", " a b ", " a b "),
+        ("mtu", "010000", ""),
+        ("mtu", "01500", "1500"),
+        ("mtu", "+68", "68"),
+        ("mtu", "0x44", ""),
+        ("mtu", "67", ""),
+        ("level", "-0", "0"),
+        ("level", "-129", ""),
+        ("ratio", "1.50", "1.5"),
+        ("ratio", "3", "3.0"),
+        ("ratio", "1.2345", ""),
+        ("enabled", "true", "true"),
+        ("enabled", "1", ""),
+        ("mode", "fast", "fast"),
+        ("mode", "quick", ""),
+        ("pet", "fx:cat", "fixture:cat"),
+        ("pet", "dog", "fixture:dog"),
+        ("pet", "animal", ""),
+        ("pet", "no:cat", ""),
+        ("target", "/fx:system/fx:mtu", "/fixture:system/mtu"),
+        ("target", "/fx:servers/fx:server[fx:name='a:b']", "/fixture:servers/server[name='a:b']"),
+        ("target", "system", ""),
+        ("marker", "", ""),
+        ("options", "b a", "a b"),
+        ("either", "7", "7"),
+        ("either", "fx:cat", "fixture:cat"),
+        ("either", "fx:bird", "fx:bird"),
+        ("code", "abc", "abc"),
+        ("code", "aBc", ""),
+        ("code", "abcdefghi", ""),
+        ("since", "2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z"),
+        ("since", "yesterday", ""),
+    ] {
+        match value(&schema, leaf, text) {
+            Ok(found) if canonical.is_empty() && leaf != "marker" => panic!("{leaf} accepts {text:?} as {found}"),
+            Ok(found) => assert_eq!(found.replace("+00:00", "Z").replace("-00:00", "Z"), canonical, "{leaf} {text:?}"),
+            Err(error) => {
+                assert!(canonical.is_empty() && leaf != "marker", "{leaf} refuses {text:?}: {error:?}");
+                assert!(!error.message.is_empty());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_node_table_tells_the_model() {
+    let schema = fixture::schema();
+    let find = |path: &str| schema.node(schema.find(path).unwrap_or_else(|| panic!("{path}")));
+    assert!(schema.find("/fixture:system/absent").is_none());
+    assert_eq!(schema.path(find("/fixture:system/tcp-port").id), "/fixture:system/tcp-port");
+    assert_eq!(find("/fixture:system/mtu").defaults, [Value::Uint(1500)]);
+    assert_eq!(find("/fixture:system/port").defaults, [Value::Uint(80), Value::Uint(443)]);
+    assert_eq!(find("/fixture:system/secret").default_deny, DefaultDeny::All);
+    assert_eq!(find("/fixture:system/guarded").default_deny, DefaultDeny::Write);
+    assert!(find("/fixture:servers/server/weight").has_when);
+    assert!(!find("/fixture:system/uptime").config);
+    let rule = find("/fixture:servers/rule");
+    assert_eq!(rule.keys.iter().map(|&k| schema.node(k).name.as_str()).collect::<Vec<_>>(), ["id", "sub"]);
+    assert!(rule.user_ordered);
+    let (choice, case) = schema.cases(find("/fixture:system/udp-host").id).next().unwrap();
+    assert_eq!((schema.node(choice).name.as_str(), schema.node(case).name.as_str()), ("transport", "udp"));
+    assert!(find("/fixture:restart/input/reason").mandatory);
+    assert_eq!(find("/fixture:restart/input/delay").units.as_deref(), Some("seconds"));
+    let module = &schema.modules().iter().find(|m| m.name == "fixture").unwrap();
+    assert_eq!(module.features, ["extra"]);
+    assert!(module.text.as_deref().unwrap().contains("module fixture"));
+}
+
+#[test]
+fn bad_modules_are_named() {
+    let bad = Source {
+        name: "bad",
+        revision: None,
+        text: "module bad { namespace urn:bad; prefix b; leaf x { type nope; } }",
+    };
+    let error = Schema::builder().sources([bad]).module("bad", None, &[]).build().unwrap_err().to_string();
+    assert!(error.contains("bad") && error.contains("nope"), "{error}");
+    let error = Schema::builder().module("missing", None, &[]).build().unwrap_err().to_string();
+    assert!(error.contains("missing"), "{error}");
+    let error = Schema::builder().sources([fixture::MODULE]).standard().module("fixture", None, &["nope"]).build();
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("nope"), "{error}");
+}
