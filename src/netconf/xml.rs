@@ -206,14 +206,18 @@ impl<'d> Element<'d> {
         }
         let declared_outside = if outermost { NONE } else { self.document.parent_scope(self.index) };
         let mut at = node.scope;
-        let mut seen: Vec<&str> = Vec::new();
+        let mut declared: Vec<(&str, &str)> = Vec::new();
         while at != declared_outside && at != NONE {
             let binding = &self.document.bindings[at as usize];
-            if !binding.prefix.is_empty() && !seen.contains(&binding.prefix) {
-                seen.push(binding.prefix);
-                write_attribute(out, &format!("xmlns:{}", binding.prefix), &binding.namespace);
+            if !binding.prefix.is_empty() && !declared.iter().any(|(prefix, _)| *prefix == binding.prefix) {
+                declared.push((binding.prefix, &binding.namespace));
             }
             at = binding.outer;
+        }
+        // In one order, so that what was written once is written the same again.
+        declared.sort_unstable();
+        for (prefix, namespace) in declared {
+            write_attribute(out, &format!("xmlns:{prefix}"), namespace);
         }
         for attribute in self.attributes() {
             write_attribute(out, attribute.qualified, attribute.value);

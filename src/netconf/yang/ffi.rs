@@ -5,6 +5,8 @@
 //! that go in are checked for NUL, strings that come out are copied.
 #![allow(unsafe_code)]
 
+pub mod data;
+
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::os::raw::c_char;
@@ -668,6 +670,9 @@ unsafe fn raw_type(leaf_type: *const ffi::lysc_type) -> RawType {
                 raw.plain = plugin == "enumeration";
                 let enumeration: *const ffi::lysc_type_enum = leaf_type.cast();
                 raw.enums = sized((*enumeration).enums).filter_map(|e| string(e.name)).collect();
+            }
+            RawBase::InstanceIdentifier if plugin == "instance-identifier" => {
+                raw.require_instance = (*leaf_type.cast::<ffi::lysc_type_instanceid>()).require_instance != 0;
             }
             RawBase::Leafref => {
                 let leafref: *const ffi::lysc_type_leafref = leaf_type.cast();

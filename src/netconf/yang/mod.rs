@@ -1,13 +1,17 @@
 //! YANG data (RFC 7950): compiled schemas, immutable instance trees, and what NETCONF does to them.
 
+pub mod defaults;
 pub mod diff;
+pub mod edit;
 pub mod ffi;
 pub mod filter;
+pub mod patch;
 pub mod path;
 pub mod schema;
 pub mod serde;
 pub mod standard;
 pub mod tree;
+pub mod validate;
 pub mod value;
 
 pub use schema::{Module, ModuleId, NodeId, NodeKind, Schema, SchemaNode};

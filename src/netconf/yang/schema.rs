@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
+use super::defaults::Plan;
 use super::ffi::{Context, Fault, LoadRequest, NodePointer, RawBase, RawKind, RawType, Source};
 use super::standard::STANDARD_MODULES;
 use super::value::Value;
@@ -20,6 +21,8 @@ pub struct Schema {
     by_namespace: HashMap<String, ModuleId>,
     by_name: HashMap<String, ModuleId>,
     by_pointer: HashMap<NodePointer, NodeId>,
+    /// One per node, the last for the top.
+    default_plans: Vec<Option<Plan>>,
 }
 
 /// A node of one [`Schema`]. Ids ascend in schema order, so siblings sorted by id are in the order of the model.
@@ -135,12 +138,12 @@ impl LeafType {
         &self.0.enums
     }
 
-    /// A leafref (or a union with one) whose target must exist (RFC 7950 section 9.9), or an instance-identifier.
+    /// A leafref (or a union with one) or instance-identifier whose target must exist (RFC 7950
+    /// sections 9.9 and 9.13).
     pub fn needs_instance(&self) -> bool {
         fn needs(raw: &RawType) -> bool {
             match raw.base {
-                RawBase::Leafref => raw.require_instance,
-                RawBase::InstanceIdentifier => true,
+                RawBase::Leafref | RawBase::InstanceIdentifier => raw.require_instance,
                 RawBase::Union => raw.members.iter().any(needs),
                 _ => false,
             }
@@ -336,7 +339,16 @@ impl Schema {
             }
             nodes.push(node);
         }
-        Schema { context, modules, nodes, top, by_namespace, by_name, by_pointer }
+        let mut schema =
+            Schema { context, modules, nodes, top, by_namespace, by_name, by_pointer, default_plans: Vec::new() };
+        let parents = (0..schema.nodes.len()).map(|i| Some(NodeId(i as u32))).chain([None]);
+        schema.default_plans = parents.map(|parent| Plan::new(&schema, parent)).collect();
+        schema
+    }
+
+    /// The children of `parent` that may need a default.
+    pub fn default_plan(&self, parent: Option<NodeId>) -> Option<&Plan> {
+        self.default_plans[parent.map_or(self.nodes.len(), NodeId::index)].as_ref()
     }
 
     pub fn context(&self) -> &Context {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 
+use super::defaults;
 use super::schema::{NodeId, NodeKind, Schema};
 use super::value::Value;
 
@@ -79,6 +80,13 @@ pub enum Place<K> {
 impl Tree {
     pub fn new(schema: Arc<Schema>) -> Tree {
         Tree { schema, root: Inner::default() }
+    }
+
+    /// A datastore in which nothing is set: only the schema's defaults.
+    pub fn initial(schema: Arc<Schema>) -> Tree {
+        let mut root = Inner::default();
+        defaults::complete(&schema, None, &mut root, defaults::Scope::Config);
+        Tree { schema, root }
     }
 
     pub fn with_root(schema: Arc<Schema>, root: Inner) -> Tree {
@@ -226,6 +234,14 @@ impl Inner {
     pub fn remove(&mut self, node: NodeId) -> Option<Child> {
         let at = self.position(node).ok()?;
         Some(Arc::make_mut(&mut self.0).remove(at))
+    }
+
+    /// Takes the container's children out, to change them and put them back.
+    pub fn remove_container(&mut self, node: NodeId) -> Option<Inner> {
+        match self.remove(node)?.content {
+            Content::Container(inner) => Some(inner),
+            _ => None,
+        }
     }
 
     /// The child to change in place; its path is copied if another version shares it.
@@ -423,6 +439,18 @@ impl List {
             List::Sorted(entries) => Box::new(entries.iter().map(|(key, inner)| (Some(key), inner))),
             List::Ordered(list) => Box::new(list.entries.values().map(|(key, inner)| (Some(key), inner))),
             List::Keyless(entries) => Box::new(entries.iter().map(|inner| (None, inner))),
+        }
+    }
+
+    /// The key of the entry just before that of `key`.
+    pub fn before(&self, key: &Key) -> Option<Key> {
+        match self {
+            List::Sorted(entries) => entries.get_prev(key).filter(|(k, _)| *k != key).map(|(k, _)| k.clone()),
+            List::Ordered(list) => {
+                let rank = *list.ranks.get(key)?;
+                list.entries.range(..rank).next_back().map(|(_, (key, _))| key.clone())
+            }
+            List::Keyless(_) => None,
         }
     }
 

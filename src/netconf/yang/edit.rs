@@ -1,0 +1,693 @@
+//! `<edit-config>` on a tree (RFC 6241 section 7.2, RFC 7950 section 7): where structural error-tags are decided.
+//!
+//! Values are checked as they are read; what spans nodes (mandatory, must, leafref, …) is [`super::validate`]'s.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::defaults;
+use super::path::{InstancePath, Predicate};
+use super::schema::{NodeId, NodeKind, Schema, ValueError};
+use super::tree::{Content, Inner, Key, List, Place, Tree};
+use super::value::Value;
+use crate::error::{ErrorInfo, RpcError};
+use crate::xml::{Element, XML_NAMESPACE};
+
+/// The `operation` attribute, and the default-operation parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    Merge,
+    Replace,
+    Create,
+    Delete,
+    Remove,
+    None,
+}
+
+impl std::str::FromStr for Operation {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Operation, ()> {
+        Ok(match text {
+            "merge" => Operation::Merge,
+            "replace" => Operation::Replace,
+            "create" => Operation::Create,
+            "delete" => Operation::Delete,
+            "remove" => Operation::Remove,
+            "none" => Operation::None,
+            _ => return Err(()),
+        })
+    }
+}
+
+pub const NETCONF_NAMESPACE: &str = "urn:ietf:params:xml:ns:netconf:base:1.0";
+const YANG_NAMESPACE: &str = "urn:ietf:params:xml:ns:yang:1";
+const WITH_DEFAULTS_NAMESPACE: &str = "urn:ietf:params:xml:ns:netconf:default:1.0";
+
+/// Applies the children of `config` to `target`. The tree holds all that could be applied; where there are errors it
+/// is for continue-on-error only.
+pub fn edit(target: &Tree, config: Element<'_>, default: Operation) -> (Tree, Vec<RpcError>) {
+    let schema = target.schema().clone();
+    let mut root = target.root().clone();
+    let mut editor = Editor::new(&schema, Mode::Config);
+    // At the top, replace means the datastore (RFC 6241 section 7.2, default-operation).
+    if default == Operation::Replace {
+        root = Inner::default();
+    }
+    editor.children(&mut root, None, config, default);
+    let errors = editor.errors;
+    (Tree::with_root(schema, root), errors)
+}
+
+/// The whole of a configuration given as XML, as for `<copy-config>` from inline `<config>`.
+pub fn read_config(schema: &Arc<Schema>, config: Element<'_>) -> Result<Tree, Vec<RpcError>> {
+    read(schema, Mode::Config, |editor, root| editor.children(root, None, config, Operation::Merge))
+}
+
+/// Data of any kind, state included: the content of `<data>`, of a file, or of a reply.
+pub fn read_data(schema: &Arc<Schema>, data: Element<'_>) -> Result<Tree, Vec<RpcError>> {
+    read(schema, Mode::Data, |editor, root| editor.children(root, None, data, Operation::Merge))
+}
+
+/// An RPC with its input, or a notification with its content; `element` is the RPC's or notification's own.
+/// An action or a notification inside the data tree comes with the tree around it.
+pub fn read_operation(schema: &Arc<Schema>, element: Element<'_>) -> Result<Tree, Vec<RpcError>> {
+    read(schema, Mode::Operation, |editor, root| editor.child(root, None, element, Operation::Merge))
+}
+
+/// The reply of an RPC or action: `reply` holds the children of its output.
+pub fn read_output(schema: &Arc<Schema>, operation: NodeId, reply: Element<'_>) -> Result<Tree, Vec<RpcError>> {
+    let output = schema.child(Some(operation), schema.node(operation).module, "output");
+    read(schema, Mode::Operation, |editor, root| {
+        let mut inner = Inner::default();
+        if let Some(output) = output {
+            editor.path.push(operation, Predicate::None);
+            editor.children(&mut inner, Some(output), reply, Operation::Merge);
+            let mut around = Inner::default();
+            around.set(output, Content::Container(inner), false);
+            root.set(operation, Content::Container(around), false);
+        }
+    })
+}
+
+fn read(
+    schema: &Arc<Schema>,
+    mode: Mode,
+    build: impl FnOnce(&mut Editor<'_>, &mut Inner),
+) -> Result<Tree, Vec<RpcError>> {
+    let mut root = Inner::default();
+    let mut editor = Editor::new(schema, mode);
+    build(&mut editor, &mut root);
+    let errors = editor.errors;
+    if errors.is_empty() { Ok(Tree::with_root(schema.clone(), root)) } else { Err(errors) }
+}
+
+/// The first so many errors are reported; a large wrong document must not make a larger reply.
+const MAX_ERRORS: usize = 64;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// Configuration: operations count, state is refused.
+    Config,
+    /// Anything that can stand in a datastore.
+    Data,
+    /// Input, output or a notification.
+    Operation,
+}
+
+struct Editor<'s> {
+    schema: &'s Schema,
+    mode: Mode,
+    path: InstancePath,
+    errors: Vec<RpcError>,
+}
+
+/// What the attributes of an element ask for.
+struct Wish<'e> {
+    operation: Operation,
+    insert: Option<Insert<'e>>,
+}
+
+enum Insert<'e> {
+    First,
+    Last,
+    Before(&'e str),
+    After(&'e str),
+}
+
+impl<'s> Editor<'s> {
+    fn new(schema: &'s Schema, mode: Mode) -> Editor<'s> {
+        Editor { schema, mode, path: InstancePath::default(), errors: Vec::new() }
+    }
+
+    fn fail(&mut self, error: RpcError) {
+        if self.errors.len() < MAX_ERRORS {
+            let error = if error.path.is_none() && !self.path.steps.is_empty() {
+                error.with_path(self.path.to_error_path(self.schema))
+            } else {
+                error
+            };
+            self.errors.push(error);
+        }
+    }
+
+    /// Applies all children of `element` to `inner`, the children of `parent`, and completes the defaults there.
+    fn children(&mut self, inner: &mut Inner, parent: Option<NodeId>, element: Element<'_>, operation: Operation) {
+        if !element.text().trim_ascii().is_empty() {
+            self.fail(RpcError::bad_element(element.name(), "Character data where only elements are allowed."));
+        }
+        // RFC 7950 section 8.3.1: data for more than one case of a choice is an error.
+        let mut chosen: HashMap<NodeId, NodeId> = HashMap::new();
+        let mut seen: Vec<NodeId> = Vec::new();
+        for child in element.children() {
+            let before = self.errors.len();
+            let touched = self.child_in_level(inner, parent, child, operation);
+            if let Some((id, _)) = touched
+                && !matches!(self.schema.node(id).kind, NodeKind::List | NodeKind::LeafList)
+            {
+                if seen.contains(&id) {
+                    self.fail(RpcError::bad_element(child.name(), "The element is given twice."));
+                }
+                seen.push(id);
+            }
+            if let Some((id, sets)) = touched
+                && sets
+                && self.errors.len() == before
+            {
+                for (choice, case) in self.schema.cases(id) {
+                    if *chosen.entry(choice).or_insert(case) != case {
+                        let name = &self.schema.node(choice).name;
+                        let message = format!("More than one case of choice \"{name}\" is given.");
+                        self.fail(RpcError::bad_element(child.name(), message));
+                    }
+                }
+            }
+        }
+        let scope = if self.mode == Mode::Operation { defaults::Scope::Operation } else { defaults::Scope::Config };
+        if self.mode != Mode::Data {
+            defaults::complete(self.schema, parent, inner, scope);
+        }
+    }
+
+    fn child(&mut self, inner: &mut Inner, parent: Option<NodeId>, element: Element<'_>, operation: Operation) {
+        self.child_in_level(inner, parent, element, operation);
+    }
+
+    /// Returns the schema node, and whether the element sets data (rather than only removes or names it).
+    fn child_in_level(
+        &mut self,
+        inner: &mut Inner,
+        parent: Option<NodeId>,
+        element: Element<'_>,
+        inherited: Operation,
+    ) -> Option<(NodeId, bool)> {
+        let id = self.resolve(parent, element)?;
+        let wish = self.attributes(element, id, inherited)?;
+        let sets = !matches!(wish.operation, Operation::Delete | Operation::Remove | Operation::None);
+        let node = self.schema.node(id);
+        if node.is_key && parent.is_some_and(|p| self.schema.node(p).kind == NodeKind::List) {
+            // The entry was found by its keys; here they only may not be taken away.
+            if matches!(wish.operation, Operation::Delete | Operation::Remove) {
+                self.fail(RpcError::bad_element(element.name(), "A key cannot be removed from its entry."));
+            }
+            return None;
+        }
+        if sets {
+            self.leave_other_cases(inner, id);
+        }
+        match node.kind {
+            NodeKind::Leaf => self.leaf(inner, id, element, wish.operation),
+            NodeKind::LeafList => self.leaf_list(inner, id, element, wish),
+            NodeKind::List => self.list(inner, id, element, wish),
+            NodeKind::AnyData | NodeKind::AnyXml => self.any(inner, id, element, wish.operation),
+            NodeKind::Rpc | NodeKind::Action => {
+                self.path.push(id, Predicate::None);
+                let input = self.schema.child(Some(id), node.module, "input");
+                let mut content = Inner::default();
+                if let Some(input) = input {
+                    self.children(&mut content, Some(input), element, wish.operation);
+                    let mut around = Inner::default();
+                    around.set(input, Content::Container(content), false);
+                    content = around;
+                }
+                inner.set(id, Content::Container(content), false);
+                self.path.pop();
+            }
+            _ => self.container(inner, id, element, wish.operation),
+        }
+        Some((id, sets))
+    }
+
+    fn resolve(&mut self, parent: Option<NodeId>, element: Element<'_>) -> Option<NodeId> {
+        let Some(module) = self.schema.module_by_namespace(element.namespace()) else {
+            self.fail(RpcError::unknown_namespace(element.name(), element.namespace()));
+            return None;
+        };
+        let found = self.schema.child(parent, module, element.name()).filter(|&id| {
+            let node = self.schema.node(id);
+            match self.mode {
+                Mode::Config => node.config && node.is_data(),
+                Mode::Data => node.is_data(),
+                Mode::Operation => true,
+            }
+        });
+        if found.is_none() {
+            let mut error = RpcError::unknown_element(element.name());
+            if let Some(id) = self.schema.child(parent, module, element.name())
+                && self.schema.node(id).is_data()
+            {
+                error.message = Some(format!("<{}> is state data and cannot be configured.", element.name()));
+            } else if !self.schema.module(module).implemented {
+                return self.unknown_namespace(element);
+            }
+            self.fail(error);
+        }
+        found
+    }
+
+    fn unknown_namespace(&mut self, element: Element<'_>) -> Option<NodeId> {
+        self.fail(RpcError::unknown_namespace(element.name(), element.namespace()));
+        None
+    }
+
+    fn attributes<'e>(&mut self, element: Element<'e>, id: NodeId, inherited: Operation) -> Option<Wish<'e>> {
+        let mut wish = Wish { operation: inherited, insert: None };
+        let name = element.name();
+        let (mut key, mut value, mut insert) = (None, None, None);
+        for attribute in element.attributes() {
+            match (attribute.namespace, attribute.name) {
+                (NETCONF_NAMESPACE, "operation") if self.mode == Mode::Config => {
+                    match attribute.value.parse() {
+                        Ok(Operation::None) | Err(()) => {
+                            let message = format!("\"{}\" is not an operation.", attribute.value);
+                            self.fail(RpcError::bad_attribute("operation", name, message));
+                            return None;
+                        }
+                        Ok(operation) => wish.operation = operation,
+                    };
+                }
+                (YANG_NAMESPACE, "insert") if self.mode == Mode::Config => insert = Some(attribute.value),
+                (YANG_NAMESPACE, "key") if self.mode == Mode::Config => key = Some(attribute.value),
+                (YANG_NAMESPACE, "value") if self.mode == Mode::Config => value = Some(attribute.value),
+                (WITH_DEFAULTS_NAMESPACE, "default") | (XML_NAMESPACE, _) => {}
+                // Annotations (RFC 7952) of replies and files; in configuration they would be lost, so they are refused.
+                _ if self.mode == Mode::Data => {}
+                _ => {
+                    self.fail(RpcError::unknown_attribute(attribute.qualified, name));
+                    return None;
+                }
+            }
+        }
+        let Some(insert) = insert else {
+            if key.is_some() || value.is_some() {
+                self.fail(RpcError::missing_attribute("insert", name));
+                return None;
+            }
+            return Some(wish);
+        };
+        let node = self.schema.node(id);
+        if !node.user_ordered {
+            self.fail(RpcError::unknown_attribute("insert", name));
+            return None;
+        }
+        let anchor = if node.kind == NodeKind::List { ("key", key) } else { ("value", value) };
+        wish.insert = Some(match (insert, anchor.1) {
+            ("first", _) => Insert::First,
+            ("last", _) => Insert::Last,
+            ("before", Some(anchor)) => Insert::Before(anchor),
+            ("after", Some(anchor)) => Insert::After(anchor),
+            ("before" | "after", None) => {
+                self.fail(RpcError::missing_attribute(anchor.0, name));
+                return None;
+            }
+            _ => {
+                self.fail(RpcError::bad_attribute("insert", name, format!("\"{insert}\" is no place to insert.")));
+                return None;
+            }
+        });
+        Some(wish)
+    }
+
+    /// Data of another case vanishes when data of this one appears (RFC 7950 section 7.9).
+    fn leave_other_cases(&mut self, inner: &mut Inner, id: NodeId) {
+        let schema = self.schema;
+        for (choice, case) in schema.cases(id) {
+            let others: Vec<NodeId> = inner
+                .iter()
+                .map(|child| child.node)
+                .filter(|&other| schema.is_within(other, choice) && !schema.is_within(other, case))
+                .collect();
+            for other in others {
+                inner.remove(other);
+            }
+        }
+    }
+
+    fn value(&mut self, id: NodeId, element: Element<'_>) -> Option<Value> {
+        if let Some(child) = element.children().next() {
+            self.fail(RpcError::unknown_element(child.name()));
+            return None;
+        }
+        match self.schema.value_xml(id, element.text(), |prefix| element.resolve_prefix(prefix)) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.fail(invalid_value(error));
+                None
+            }
+        }
+    }
+
+    fn leaf(&mut self, inner: &mut Inner, id: NodeId, element: Element<'_>, operation: Operation) {
+        self.path.push(id, Predicate::None);
+        let there = inner.get(id).is_some_and(|child| !child.default);
+        match operation {
+            Operation::Merge | Operation::Replace | Operation::Create => {
+                if operation == Operation::Create && there {
+                    self.fail(exists());
+                } else if let Some(value) = self.value(id, element) {
+                    inner.set(id, Content::Leaf(value), false);
+                }
+            }
+            Operation::Delete | Operation::Remove => self.take_away(inner, id, there, operation),
+            Operation::None if !there => self.fail(missing()),
+            Operation::None => {}
+        }
+        self.path.pop();
+    }
+
+    fn any(&mut self, inner: &mut Inner, id: NodeId, element: Element<'_>, operation: Operation) {
+        self.path.push(id, Predicate::None);
+        let there = inner.contains(id);
+        match operation {
+            Operation::Create if there => self.fail(exists()),
+            Operation::Merge | Operation::Replace | Operation::Create => {
+                inner.set(id, Content::Any(content_of(element).into()), false);
+            }
+            Operation::Delete | Operation::Remove => self.take_away(inner, id, there, operation),
+            Operation::None if !there => self.fail(missing()),
+            Operation::None => {}
+        }
+        self.path.pop();
+    }
+
+    fn take_away(&mut self, inner: &mut Inner, id: NodeId, there: bool, operation: Operation) {
+        if there {
+            inner.remove(id);
+        } else if operation == Operation::Delete {
+            self.fail(missing());
+        }
+    }
+
+    fn container(&mut self, inner: &mut Inner, id: NodeId, element: Element<'_>, operation: Operation) {
+        self.path.push(id, Predicate::None);
+        let there = inner.get(id).is_some_and(|child| !child.default);
+        match operation {
+            Operation::Create if there => self.fail(exists()),
+            Operation::Delete | Operation::Remove => self.take_away(inner, id, there, operation),
+            Operation::None if !there && self.is_presence(id) => self.fail(missing()),
+            Operation::Replace | Operation::Create => {
+                let mut content = Inner::default();
+                self.children(&mut content, Some(id), element, operation);
+                self.put_container(inner, id, content);
+            }
+            Operation::Merge | Operation::None => {
+                let mut content = inner.remove_container(id).unwrap_or_default();
+                self.children(&mut content, Some(id), element, operation);
+                self.put_container(inner, id, content);
+            }
+        }
+        self.path.pop();
+    }
+
+    fn is_presence(&self, id: NodeId) -> bool {
+        self.schema.node(id).kind == NodeKind::Container { presence: true }
+    }
+
+    /// A container without presence is there for what it holds, and explicit as soon as anything in it is.
+    fn put_container(&self, inner: &mut Inner, id: NodeId, content: Inner) {
+        let by_itself =
+            self.schema.node(id).kind != NodeKind::Container { presence: false } || self.mode != Mode::Config;
+        if by_itself {
+            inner.set(id, Content::Container(content), false);
+        } else if content.is_empty() {
+            inner.remove(id);
+        } else {
+            let default = content.iter().all(|child| child.default);
+            inner.set(id, Content::Container(content), default);
+        }
+    }
+
+    fn leaf_list(&mut self, inner: &mut Inner, id: NodeId, element: Element<'_>, wish: Wish<'_>) {
+        self.path.push(id, Predicate::None);
+        if let Some(value) = self.value(id, element) {
+            self.path.pop();
+            self.path.push(id, Predicate::Value(value.clone()));
+            self.leaf_list_value(inner, id, element, wish, value);
+        }
+        self.path.pop();
+    }
+
+    fn leaf_list_value(&mut self, inner: &mut Inner, id: NodeId, element: Element<'_>, wish: Wish<'_>, value: Value) {
+        let node = self.schema.node(id);
+        let mut values: Arc<Vec<Value>> = match inner.get(id) {
+            Some(child) if !child.default => match &child.content {
+                Content::LeafList(values) => values.clone(),
+                _ => Arc::default(),
+            },
+            _ => Arc::default(),
+        };
+        let sorted = !node.user_ordered && self.mode == Mode::Config;
+        let at = if sorted { values.binary_search(&value).ok() } else { values.iter().position(|v| *v == value) };
+        match wish.operation {
+            Operation::Create if at.is_some() => return self.fail(exists()),
+            Operation::None if at.is_none() => return self.fail(missing()),
+            Operation::Delete if at.is_none() => return self.fail(missing()),
+            Operation::None => return,
+            Operation::Delete | Operation::Remove => {
+                let Some(at) = at else { return };
+                Arc::make_mut(&mut values).remove(at);
+            }
+            Operation::Merge | Operation::Replace | Operation::Create => {
+                if let Some(at) = at {
+                    match wish.insert {
+                        None if node.config || sorted => return,
+                        // State data may hold a value more than once (RFC 7950 section 7.7).
+                        None => Arc::make_mut(&mut values).push(value),
+                        Some(insert) => {
+                            let values = Arc::make_mut(&mut values);
+                            values.remove(at);
+                            if !self.insert_value(values, id, element, insert, value) {
+                                return;
+                            }
+                        }
+                    }
+                } else if sorted {
+                    let at = values.binary_search(&value).unwrap_or_else(|at| at);
+                    Arc::make_mut(&mut values).insert(at, value);
+                } else {
+                    let insert = wish.insert.unwrap_or(Insert::Last);
+                    if !self.insert_value(Arc::make_mut(&mut values), id, element, insert, value) {
+                        return;
+                    }
+                }
+            }
+        }
+        if values.is_empty() {
+            inner.remove(id);
+        } else {
+            inner.set(id, Content::LeafList(values), false);
+        }
+    }
+
+    fn insert_value(
+        &mut self,
+        values: &mut Vec<Value>,
+        id: NodeId,
+        element: Element<'_>,
+        insert: Insert<'_>,
+        value: Value,
+    ) -> bool {
+        let at = match insert {
+            Insert::First => Some(0),
+            Insert::Last => Some(values.len()),
+            Insert::Before(anchor) | Insert::After(anchor) => {
+                let anchor = self.schema.value_xml(id, anchor, |prefix| element.resolve_prefix(prefix)).ok();
+                let found = anchor.and_then(|anchor| values.iter().position(|v| *v == anchor));
+                found.map(|i| if matches!(insert, Insert::After(_)) { i + 1 } else { i })
+            }
+        };
+        match at {
+            Some(at) => values.insert(at, value),
+            None => self.fail(missing_instance("value", element.name())),
+        }
+        at.is_some()
+    }
+
+    fn list(&mut self, inner: &mut Inner, id: NodeId, element: Element<'_>, wish: Wish<'_>) {
+        let node = self.schema.node(id);
+        if node.is_keyless() {
+            self.path.push(id, Predicate::None);
+            let mut entry = Inner::default();
+            self.children(&mut entry, Some(id), element, wish.operation);
+            inner.list_mut(self.schema, id).push(entry);
+            self.path.pop();
+            return;
+        }
+        self.path.push(id, Predicate::None);
+        let key = self.key(id, element);
+        self.path.pop();
+        let Some(key) = key else { return };
+        self.path.push(id, Predicate::Key(key.clone()));
+        self.entry(inner, id, element, wish, key);
+        self.path.pop();
+    }
+
+    fn key(&mut self, id: NodeId, element: Element<'_>) -> Option<Key> {
+        let node = self.schema.node(id);
+        let namespace = &self.schema.module(node.module).namespace;
+        let mut values = Vec::with_capacity(node.keys.len());
+        for &key in &node.keys {
+            let name = &self.schema.node(key).name;
+            let mut found = element.children().filter(|e| e.is(namespace, name));
+            let Some(first) = found.next() else {
+                self.fail(RpcError::missing_element(name));
+                return None;
+            };
+            if found.next().is_some() {
+                self.fail(RpcError::bad_element(name, "The key is given twice."));
+                return None;
+            }
+            self.path.push(key, Predicate::None);
+            let value = self.value(key, first);
+            self.path.pop();
+            values.push(value?);
+        }
+        Some(Key::new(values))
+    }
+
+    fn entry(&mut self, inner: &mut Inner, id: NodeId, element: Element<'_>, wish: Wish<'_>, key: Key) {
+        let there = inner.list(id).is_some_and(|list| list.get(&key).is_some());
+        match wish.operation {
+            Operation::Create if there => return self.fail(exists()),
+            Operation::Delete if !there => return self.fail(missing()),
+            Operation::None if !there => return self.fail(missing()),
+            Operation::Remove if !there => return,
+            Operation::Delete | Operation::Remove => {
+                let list = inner.list_mut(self.schema, id);
+                list.remove(&key);
+                if list.is_empty() {
+                    inner.remove(id);
+                }
+                return;
+            }
+            _ => {}
+        }
+        let fresh = || {
+            let mut fresh = Inner::default();
+            for (&leaf, value) in self.schema.node(id).keys.iter().zip(key.values()) {
+                fresh.set(leaf, Content::Leaf(value.clone()), false);
+            }
+            fresh
+        };
+        let mut content = match wish.operation {
+            Operation::Merge | Operation::None => {
+                inner.list(id).and_then(|list| list.get(&key)).cloned().unwrap_or_else(fresh)
+            }
+            _ => fresh(),
+        };
+        self.children(&mut content, Some(id), element, wish.operation);
+        let list = inner.list_mut(self.schema, id);
+        match wish.insert {
+            Some(insert) => self.place(list, id, element, insert, key, content),
+            None => list.insert(key, content),
+        }
+        if inner.list(id).is_some_and(List::is_empty) {
+            inner.remove(id);
+        }
+    }
+
+    fn place(
+        &mut self,
+        list: &mut List,
+        id: NodeId,
+        element: Element<'_>,
+        insert: Insert<'_>,
+        key: Key,
+        content: Inner,
+    ) {
+        let place = match insert {
+            Insert::First => Some(Place::First),
+            Insert::Last => Some(Place::Last),
+            Insert::Before(anchor) => self.anchor(id, element, anchor).map(Place::Before),
+            Insert::After(anchor) => self.anchor(id, element, anchor).map(Place::After),
+        };
+        if !place.is_some_and(|place| list.place(key, content, &place)) {
+            self.fail(missing_instance("key", element.name()));
+        }
+    }
+
+    /// The `key` attribute: the key predicates of an instance-identifier (RFC 7950 section 7.8.6).
+    fn anchor(&self, id: NodeId, element: Element<'_>, text: &str) -> Option<Key> {
+        let node = self.schema.node(id);
+        let mut given: Vec<(&str, &str)> = Vec::new();
+        let mut rest = text.trim_ascii();
+        while let Some(inside) = rest.strip_prefix('[') {
+            let (name, value) = inside.split_once('=')?;
+            let value = value.trim_ascii_start();
+            let quote = value.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+            let (value, after) = value[1..].split_once(quote)?;
+            let name = name.trim_ascii();
+            given.push((name.rsplit_once(':').map_or(name, |(_, local)| local), value));
+            rest = after.trim_ascii_start().strip_prefix(']')?.trim_ascii_start();
+        }
+        let values = node.keys.iter().map(|&key| {
+            let (_, text) = given.iter().find(|(name, _)| *name == self.schema.node(key).name)?;
+            self.schema.value_xml(key, text, |prefix| element.resolve_prefix(prefix)).ok()
+        });
+        (rest.is_empty() && given.len() == node.keys.len()).then_some(())?;
+        values.collect::<Option<Vec<_>>>().map(Key::new)
+    }
+}
+
+fn exists() -> RpcError {
+    RpcError::data_exists("The data to create is there already.")
+}
+
+fn missing() -> RpcError {
+    RpcError::data_missing("There is no such data.")
+}
+
+fn missing_instance(attribute: &str, element: &str) -> RpcError {
+    // RFC 7950 section 15.7.
+    RpcError::bad_attribute(attribute, element, "The instance to insert beside does not exist.")
+        .with_app_tag("missing-instance")
+}
+
+fn invalid_value(error: ValueError) -> RpcError {
+    let invalid = RpcError::invalid_value(error.message);
+    match error.app_tag {
+        Some(tag) => invalid.with_app_tag(tag),
+        None => invalid,
+    }
+}
+
+/// What stands inside an anydata or anyxml element, so that it can be written elsewhere.
+fn content_of(element: Element<'_>) -> String {
+    let mut out = Vec::new();
+    crate::xml::escape_text(&mut out, element.text());
+    for child in element.children() {
+        child.write(&mut out);
+    }
+    String::from_utf8(out).expect("written from strings")
+}
+
+/// The bad element's name, for tests and logs.
+pub fn bad_element(error: &RpcError) -> Option<&str> {
+    error.info.iter().find_map(|info| match info {
+        ErrorInfo::BadElement(name) => Some(name.as_str()),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests;
