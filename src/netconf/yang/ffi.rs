@@ -133,6 +133,8 @@ pub struct RawType {
     pub base: RawBase,
     /// libyang's own canonical form applies (a type plugin), or a length or pattern restricts it.
     pub plain: bool,
+    /// int64 or uint64, which JSON writes as strings (RFC 7951 section 6.1).
+    pub wide: bool,
     /// Allowed ranges of an integer.
     pub ranges: Vec<(i128, i128)>,
     pub enums: Vec<String>,
@@ -656,6 +658,7 @@ unsafe fn raw_type(leaf_type: *const ffi::lysc_type) -> RawType {
         let mut raw = RawType {
             base: raw_base(leaf_type),
             plain: false,
+            wide: false,
             ranges: Vec::new(),
             enums: Vec::new(),
             fraction_digits: 0,
@@ -701,6 +704,7 @@ unsafe fn raw_type(leaf_type: *const ffi::lysc_type) -> RawType {
                     _ => (0, u64::MAX.into()),
                 };
                 raw.plain = plugin == "integers";
+                raw.wide = matches!((*leaf_type).basetype, T::LY_TYPE_INT64 | T::LY_TYPE_UINT64);
                 let number: *const ffi::lysc_type_num = leaf_type.cast();
                 let parts = if (*number).range.is_null() { ptr::null() } else { (*(*number).range).parts.cast_const() };
                 for part in sized(parts) {

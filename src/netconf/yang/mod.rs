@@ -5,6 +5,7 @@ pub mod diff;
 pub mod edit;
 pub mod ffi;
 pub mod filter;
+pub mod json;
 pub mod patch;
 pub mod path;
 pub mod schema;

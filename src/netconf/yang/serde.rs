@@ -42,6 +42,9 @@ mod de;
 mod ser;
 mod text;
 
+pub(super) use compound::{insert, leaf_list};
+pub(super) use ser::any;
+
 /// Why a Rust value is not data of the schema, or data not a value of the Rust type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SerdeError {
@@ -174,15 +177,15 @@ pub fn instance_path(schema: &Schema, text: &str) -> Result<InstancePath, SerdeE
 }
 
 impl SerdeError {
-    fn new(reason: impl Into<String>) -> SerdeError {
+    pub(super) fn new(reason: impl Into<String>) -> SerdeError {
         SerdeError { reason: reason.into(), ..SerdeError::default() }
     }
 
-    fn of_value(value: impl Into<String>, reason: impl Into<String>) -> SerdeError {
+    pub(super) fn of_value(value: impl Into<String>, reason: impl Into<String>) -> SerdeError {
         SerdeError { path: String::new(), value: Some(value.into()), reason: reason.into() }
     }
 
-    fn under(mut self, above: &str) -> SerdeError {
+    pub(super) fn under(mut self, above: &str) -> SerdeError {
         self.path.insert_str(0, above);
         self
     }
@@ -332,4 +335,4 @@ fn instance<'t>(tree: &'t Tree, path: &InstancePath) -> Option<de::Source<'t>> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

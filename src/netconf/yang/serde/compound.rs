@@ -279,7 +279,12 @@ fn name_entry(schema: &Schema, list: &SchemaNode, inner: &mut Inner, name: Value
 }
 
 /// Adds an entry to a list that must not have one with its key.
-fn insert(schema: &Schema, node: &SchemaNode, list: &mut List, entry: Inner) -> Result<(), SerdeError> {
+pub(in crate::yang) fn insert(
+    schema: &Schema,
+    node: &SchemaNode,
+    list: &mut List,
+    entry: Inner,
+) -> Result<(), SerdeError> {
     if node.keys.is_empty() {
         list.push(entry);
         return Ok(());
@@ -298,7 +303,7 @@ fn insert(schema: &Schema, node: &SchemaNode, list: &mut List, entry: Inner) -> 
 
 /// The content of a leaf-list: in order of value where the system orders, and each value once in a configuration (RFC
 /// 7950 section 7.7).
-fn leaf_list(node: &SchemaNode, mut values: Vec<Value>) -> Placed {
+pub(in crate::yang) fn leaf_list(node: &SchemaNode, mut values: Vec<Value>) -> Placed {
     if values.is_empty() {
         return Ok(None);
     }

@@ -46,6 +46,9 @@ pub(super) fn value<'de, T: Deserialize<'de>>(schema: &'de Schema, source: Sourc
     T::deserialize(NodeDeserializer { cx: &Context { schema, names: RefCell::default() }, source })
 }
 
+/// The address and length of a static slice of names.
+type Names = (*const &'static str, usize);
+
 /// The node that each name of a type means.
 pub(super) type Meanings = Rc<[Option<NodeId>]>;
 
@@ -53,12 +56,12 @@ pub(super) struct Context<'de> {
     pub(super) schema: &'de Schema,
     /// Which nodes the names of a Rust type mean below a node: looked up once, not per list entry. The static slice of
     /// names tells the type by its address and length.
-    names: RefCell<HashMap<(*const &'static str, usize, Option<NodeId>), Meanings>>,
+    names: RefCell<HashMap<(Names, Option<NodeId>), Meanings>>,
 }
 
 impl Context<'_> {
     fn nodes(&self, parent: Option<NodeId>, names: &'static [&'static str]) -> Result<Meanings, SerdeError> {
-        let at = (names.as_ptr(), names.len(), parent);
+        let at = ((names.as_ptr(), names.len()), parent);
         if let Some(known) = self.names.borrow().get(&at) {
             return Ok(known.clone());
         }

@@ -377,7 +377,7 @@ impl<'c> ser::Serializer for NodeSerializer<'c> {
 }
 
 /// Checks that the text can stand inside an element.
-fn any(xml: &str) -> Result<Content, SerdeError> {
+pub(in crate::yang) fn any(xml: &str) -> Result<Content, SerdeError> {
     match Document::parse(&format!("<any>{xml}</any>"), &Limits::default()) {
         Ok(_) => Ok(Content::Any(Arc::from(xml))),
         Err(error) => Err(SerdeError::of_value(xml, format!("not well-formed XML: {}", error.reason))),
