@@ -259,6 +259,13 @@ impl RpcError {
     }
 }
 
+/// Most operations fail with one error, and all can fail with several.
+impl From<RpcError> for Vec<RpcError> {
+    fn from(error: RpcError) -> Self {
+        vec![error]
+    }
+}
+
 impl Deref for RpcError {
     type Target = RpcErrorFields;
 

@@ -1,6 +1,11 @@
 //! NETCONF (RFC 6241) server and client over YANG data.
 
+pub mod capability;
+pub mod client;
 pub mod error;
+pub mod framing;
+pub mod message;
 pub mod server;
+pub mod transport;
 pub mod xml;
 pub mod yang;

@@ -14,8 +14,8 @@ pub const TO_BUILD: &[&str] = &["build-essential", "cmake", "libpcre2-dev", "pkg
 pub const TO_TEST: &[&str] =
     &["python3-venv", "openssh-client", "netconfd", "yangcli", "libyuma-base", "libyang2-tools", "yangdump"];
 
-/// What the benchmark needs besides: the SSH server that Debian's netconfd sits behind.
-pub const TO_BENCH: &[&str] = &["openssh-server"];
+/// What the benchmark needs: Debian's server, which stands behind OpenSSH's.
+pub const TO_BENCH: &[&str] = &["netconfd", "openssh-server", "openssh-client", "python3-venv"];
 
 /// Makes sure that `packages` are installed. Without the rights to install, fails with the one line to run.
 pub fn install(packages: &[&str]) -> Outcome {

@@ -5,9 +5,14 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod apt;
+mod bench;
+mod demo;
+mod lint;
 mod process;
 mod setup;
 mod standard;
+mod steps;
+mod test;
 mod venv;
 mod workspace;
 
@@ -22,14 +27,49 @@ struct Arguments {
 enum Task {
     /// Install what building and testing need, and collect the standard YANG modules into target/yang
     Setup,
+    /// Set up, then check formatting, YANG, dependencies and lints, and run all tests, those with foreign clients too
+    Test,
+    /// As test, but with a missing tool a failure, as with CI=true in the environment
+    Ci,
+    /// Set up, build, and run a simulated network with its manager
+    Demo {
+        /// What to pass on to `qkdn demo`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Measure our servers beside others
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Debian's netconfd and `qkdn serve` in turn: same model, same data, same client
+    Netconf {
+        /// How long each measurement takes, in seconds
+        #[arg(long, default_value_t = 3.0)]
+        seconds: f64,
+        /// Measure netconfd alone
+        #[arg(long)]
+        only_netconfd: bool,
+    },
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
-        Task::Setup => setup::run(),
+        Task::Setup => setup::run().map(|()| true),
+        Task::Test => Ok(test::run_all(workspace::in_ci())),
+        Task::Ci => Ok(test::run_all(true)),
+        Task::Demo { arguments } => demo::run_demo(&arguments).map(|()| true),
+        Task::Bench { what: Bench::Netconf { seconds, only_netconfd } } => {
+            bench::netconf(seconds, only_netconfd).map(|()| true)
+        }
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(failure) => {
             eprintln!("error: {failure}");
             ExitCode::FAILURE

@@ -1,6 +1,5 @@
 //! Running other programs, and the one error type of this crate: a line that says what went wrong.
 
-use std::ffi::OsStr;
 use std::fmt;
 use std::path::Path;
 use std::process::Command;
@@ -49,13 +48,6 @@ pub fn output(command: &mut Command) -> Outcome<String> {
         let errors = String::from_utf8_lossy(&output.stderr);
         Err(Failure(format!("{}: {}\n{}", line(command), output.status, errors.trim_end())))
     }
-}
-
-/// A command of `arguments` to be run in `directory`.
-pub fn command<A: AsRef<OsStr>>(program: impl AsRef<OsStr>, arguments: &[A], directory: &Path) -> Command {
-    let mut command = Command::new(program);
-    command.args(arguments).current_dir(directory);
-    command
 }
 
 /// The command as it would be typed.

@@ -1,6 +1,7 @@
 //! Collects the standard YANG modules that `yang/standard.toml` pins into `target/yang`.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -51,11 +52,11 @@ pub fn collect() -> Outcome<usize> {
         if fs::read(&to).is_ok_and(|text| sum(&text) == pin.sha256) {
             continue;
         }
-        let key = (pin.registry, pin.package.as_str());
-        if !packages.contains_key(&key) {
-            packages.insert(key, locate(pin.registry, &pin.package)?);
-        }
-        let from = packages[&key].join(&pin.path);
+        let package = match packages.entry((pin.registry, &pin.package)) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(locate(pin.registry, &pin.package)?),
+        };
+        let from = package.join(&pin.path);
         let text = fs::read(&from).doing(format_args!("{} of {}", pin.file_name(), pin.package))?;
         let found = sum(&text);
         if found != pin.sha256 {

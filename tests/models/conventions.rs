@@ -189,14 +189,14 @@ const SECRETS: [&str; 10] = [
     "otp",
 ];
 
-/// Parts of a name that are right for an amount or a rate only.
-const KEYS: [&str; 5] = ["key-data", "raw-key", "sifted-key", "secret-key", "key-block"];
+/// Parts of a name that are right for an amount, a rate or the name of a file only.
+const KEYS: [&str; 6] = ["key-data", "raw-key", "sifted-key", "secret-key", "key-block", "private-key"];
 
 /// What the name of the node says that it must not.
 fn secret_in_name(node: &SchemaNode) -> Option<&'static str> {
     // A container of thresholds has the name of its performance type.
     let threshold = node.data_parent.is_some_and(|parent| TOGETHER.node(parent).name == "thresholds");
-    let amount = threshold || node.units.is_some();
+    let amount = threshold || node.units.is_some() || node.name.ends_with("-file");
     let named = |words: &[&'static str]| words.iter().copied().find(|word| node.name.contains(word));
     named(&SECRETS).or_else(|| named(&KEYS).filter(|_| !amount))
 }

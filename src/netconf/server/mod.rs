@@ -1,3 +1,269 @@
-//! The NETCONF server.
+//! The NETCONF server: sessions in front, one owner of the datastores behind, a [`Provider`] under both.
+//!
+//! ```text
+//! transport ─► session ─► operation ─► core ─► journal
+//!                 ▲           └──────► provider
+//!                 └── stream ◄─────────────┘
+//! ```
 
+pub mod core;
+pub mod event;
+pub mod journal;
+pub mod monitoring;
+pub mod nacm;
+pub mod operation;
 pub mod provider;
+pub mod record;
+pub mod session;
+pub mod stream;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufRead, AsyncWrite};
+use tokio::sync::mpsc;
+
+use self::core::{Author, Committed, Datastores, RecoveryError, Version};
+use self::monitoring::Statistics;
+use self::nacm::UserAccess;
+use self::operation::Request;
+use self::provider::{EVENT_QUEUE, EventSender, Operation, Provider, Requester};
+use self::session::Sessions;
+use crate::capability::{self, Capabilities};
+use crate::error::RpcError;
+use crate::transport::Peer;
+use crate::yang::filter::Selection;
+use crate::yang::schema::{Schema, SchemaBuilder};
+use crate::yang::tree::Tree;
+
+/// How long a provider may take for an RPC or a query. A diagnostic runs for seconds; after a minute nobody waits.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What a server needs to know beside its schema.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where running and the notification logs live; made if absent.
+    pub state_dir: PathBuf,
+    /// The one user to whom access control does not apply (RFC 8341 section 3.1, recovery session).
+    pub superuser: Option<String>,
+}
+
+/// Why a server does not start. One line, with what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Recovery(#[from] RecoveryError),
+    #[error("the modules lack what every server needs: {0}")]
+    Modules(#[from] crate::yang::serde::SerdeError),
+    #[error(transparent)]
+    Stream(#[from] record::RecordError),
+}
+
+/// A server; clones are the same server.
+pub struct Server<P: Provider>(Arc<Shared<P>>);
+
+/// What all sessions share.
+pub struct Shared<P> {
+    pub schema: Arc<Schema>,
+    pub provider: P,
+    pub datastores: Datastores,
+    pub sessions: Sessions,
+    pub statistics: Statistics,
+    options: Options,
+    capabilities: Vec<String>,
+    /// Capabilities, schemas and yang-library: never changes.
+    library: Tree,
+    start_time: String,
+    pub stream: stream::Stream,
+    /// Where this server's own events go, beside the provider's.
+    events: EventSender,
+}
+
+/// Adds the modules that every server implements, with the features that it has.
+pub fn base_modules(builder: SchemaBuilder) -> SchemaBuilder {
+    builder
+        .standard()
+        .module("ietf-netconf", None, &["writable-running", "candidate", "rollback-on-error", "validate"])
+        .module("ietf-netconf-monitoring", None, &[])
+        .module("ietf-netconf-acm", None, &[])
+        .module("ietf-netconf-with-defaults", None, &[])
+        .module("ietf-netconf-notifications", None, &[])
+        .module("ietf-yang-library", None, &[])
+        .module("notifications", None, &[])
+        .module("nc-notifications", None, &[])
+}
+
+impl<P: Provider> Clone for Server<P> {
+    fn clone(&self) -> Self {
+        Server(self.0.clone())
+    }
+}
+
+impl<P: Provider> Server<P> {
+    /// Recovers what the state directory holds, applies it to the provider, and is then ready to [`Server::serve`].
+    /// `initial` is the configuration of a server that has never run.
+    pub async fn start(schema: Arc<Schema>, provider: P, initial: Tree, options: Options) -> Result<Self, StartError> {
+        let directory = record::StateDirectory::open(&options.state_dir).map_err(RecoveryError::from)?;
+        let datastores = Datastores::open(schema.clone(), &directory, &initial)?;
+        let (stream, publisher) = stream::Stream::open(
+            &directory,
+            "NETCONF",
+            "All events of this server",
+            stream::Retention::default(),
+            jiff::Timestamp::now(),
+        )?;
+        let capabilities = capabilities(&schema);
+        let library = monitoring::library(&schema, &capabilities)?;
+        let (events, queue) = mpsc::channel(EVENT_QUEUE);
+        let shared = Arc::new(Shared {
+            schema: schema.clone(),
+            provider,
+            datastores,
+            sessions: Sessions::default(),
+            statistics: Statistics::default(),
+            options,
+            capabilities,
+            library,
+            start_time: now(),
+            stream,
+            events: events.clone(),
+        });
+        shared.provider.start(events);
+        tokio::spawn(event::publish(schema, publisher, queue));
+        Ok(Server(shared))
+    }
+
+    pub fn shared(&self) -> &Arc<Shared<P>> {
+        &self.0
+    }
+
+    /// Serves one session on a stream that the transport has authenticated, until it ends.
+    pub async fn serve<S: AsyncBufRead + AsyncWrite + Unpin + Send>(&self, stream: S, peer: Peer) {
+        session::run(&self.0, stream, peer).await;
+    }
+
+    /// Ends all sessions. What was acknowledged is durable already.
+    pub fn stop(&self) {
+        self.0.sessions.end_all();
+    }
+}
+
+fn capabilities(schema: &Schema) -> Vec<String> {
+    let mut all: Vec<String> = [
+        capability::BASE_1_0,
+        capability::BASE_1_1,
+        capability::WRITABLE_RUNNING,
+        capability::CANDIDATE,
+        capability::ROLLBACK_ON_ERROR,
+        capability::VALIDATE,
+        capability::NOTIFICATION,
+        capability::INTERLEAVE,
+    ]
+    .map(str::to_owned)
+    .into();
+    all.push(format!(
+        "{}?basic-mode=explicit&also-supported=report-all,report-all-tagged,trim",
+        capability::WITH_DEFAULTS
+    ));
+    let library = schema.modules().iter().find(|m| m.name == "ietf-yang-library");
+    if let Some(revision) = library.and_then(|m| m.revision.as_deref()) {
+        let content_id = monitoring::content_id(schema);
+        all.push(format!("{}?revision={revision}&content-id={content_id}", capability::YANG_LIBRARY));
+    }
+    // RFC 7950 section 5.6.4: only modules of YANG version 1 are announced in the hello; what netopeer2-cli looks for
+    // there is among them.
+    for module in schema.modules().iter().filter(|m| m.implemented && m.yang_version_1) {
+        let features: Vec<&str> = module.features.iter().map(String::as_str).collect();
+        let deviations: Vec<&str> = module.deviated_by.iter().map(String::as_str).collect();
+        let entry = capability::Module {
+            namespace: &module.namespace,
+            name: &module.name,
+            revision: module.revision.as_deref(),
+            features,
+            deviations,
+        };
+        all.push(entry.uri());
+    }
+    all
+}
+
+impl<P: Provider> Shared<P> {
+    /// The capabilities for the hello.
+    pub fn capabilities(&self, _peer: &Peer) -> Capabilities {
+        self.capabilities.iter().collect()
+    }
+
+    /// What the user may do under that version's rules.
+    pub fn access(&self, version: &Version, user: &str) -> Arc<UserAccess> {
+        if self.options.superuser.as_deref() == Some(user) {
+            return version.nacm.recovery(user);
+        }
+        version.nacm.user(user, &[])
+    }
+
+    /// Running with the state that the selection reaches.
+    pub async fn operational(&self, selection: &Selection) -> Result<Tree, RpcError> {
+        let version = self.datastores.version();
+        let mut tree = version.running.clone();
+        let reaches = |path: &str| self.schema.find(path).is_some_and(|id| selection.reaches(id));
+        let inside = RpcError::from;
+        if reaches("/ietf-netconf-monitoring:netconf-state")
+            || reaches("/ietf-yang-library:yang-library")
+            || reaches("/ietf-yang-library:modules-state")
+        {
+            tree = tree.merged(&self.library);
+        }
+        if reaches("/ietf-netconf-monitoring:netconf-state") {
+            let snapshot = monitoring::Snapshot {
+                sessions: self.sessions.list(),
+                locks: self.datastores.locks().await,
+                statistics: &self.statistics,
+                start_time: &self.start_time,
+            };
+            tree = tree.merged(&monitoring::state(&self.schema, &snapshot).map_err(inside)?);
+        }
+        if reaches("/ietf-netconf-acm:nacm") {
+            tree = tree.merged(&monitoring::nacm(&self.schema, &version.nacm).map_err(inside)?);
+        }
+        if reaches("/nc-notifications:netconf") {
+            tree = tree.merged(&event::streams(&self.schema, &self.stream).map_err(inside)?);
+        }
+        let state = tokio::time::timeout(CALL_TIMEOUT, self.provider.state(selection)).await;
+        let state = state.map_err(|_| RpcError::operation_failed("The device did not report its state in time."))??;
+        Ok(tree.merged(&state))
+    }
+
+    /// An operation of the provider, under a timeout.
+    pub async fn call(&self, operation: Operation, who: &Requester) -> Result<Option<Tree>, RpcError> {
+        match tokio::time::timeout(CALL_TIMEOUT, self.provider.call(operation, who)).await {
+            Ok(reply) => reply,
+            Err(_) => {
+                let message = format!("The operation took longer than {} s.", CALL_TIMEOUT.as_secs());
+                Err(RpcError::operation_failed(message))
+            }
+        }
+    }
+}
+
+impl<P: Provider> Request<'_, P> {
+    pub fn author(&self) -> Author<'_> {
+        Author { session_id: self.session.id, access: &self.access }
+    }
+
+    /// Waits for a change to be durable, and tells of it.
+    pub async fn committed(&self, committed: Option<Committed>) -> Result<(), Vec<RpcError>> {
+        let Some(Committed { edits, durable }) = committed else { return Ok(()) };
+        self.shared.datastores.wait(&self.shared.provider, durable).await?;
+        self.shared.config_changed(self.session, &edits).await;
+        Ok(())
+    }
+}
+
+/// The time for logs and leafs: RFC 3339 in UTC.
+pub fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+}
+
+#[cfg(test)]
+mod tests;

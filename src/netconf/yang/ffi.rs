@@ -67,6 +67,7 @@ pub struct RawModule {
     pub prefix: String,
     pub file: Option<PathBuf>,
     pub implemented: bool,
+    pub yang_version_1: bool,
     pub features: Vec<String>,
     pub deviated_by: Vec<String>,
     pub submodules: Vec<(String, Option<String>)>,
@@ -432,17 +433,16 @@ impl Context {
     /// The canonical form of `text` as a value of the leaf or leaf-list `node`, in JSON's form for qualified names
     /// (RFC 7951 section 4), with the base type that it has there.
     pub fn canonical(&self, node: NodePointer, text: &str) -> Result<(String, RawBase), Fault> {
-        if text.contains('\0') {
-            return Err(plain_fault("a value cannot contain NUL".into()));
-        }
+        // The length alone is not enough: libyang's date-and-time reads on to a NUL and takes what it finds for its own.
+        let terminated = CString::new(text).map_err(|_| plain_fault("a value cannot contain NUL".into()))?;
         let length = u32::try_from(text.len()).map_err(|_| plain_fault("a value of more than 4 GiB".into()))?;
         let mut real = ptr::null();
         let mut canonical = ptr::null();
         self.clear_errors();
-        // SAFETY: `text` is passed with its length; `canonical` is a dictionary string that we give back.
+        // SAFETY: the text is terminated and lives until the end; `canonical` is a dictionary string that we give back.
         unsafe {
             let rc =
-                ffi::lyd_value_validate(node.0, text.as_ptr().cast(), length, ptr::null(), &mut real, &mut canonical);
+                ffi::lyd_value_validate(node.0, terminated.as_ptr(), length, ptr::null(), &mut real, &mut canonical);
             if rc != ffi::LY_ERR::LY_SUCCESS && rc != ffi::LY_ERR::LY_EINCOMPLETE {
                 let fallback = || plain_fault(format!("invalid value \"{text}\""));
                 return Err(self.errors().into_iter().next().unwrap_or_else(fallback));
@@ -613,6 +613,7 @@ unsafe fn raw_module(module: *const ffi::lys_module) -> RawModule {
             prefix: string((*module).prefix).unwrap_or_default(),
             file: string((*module).filepath).map(PathBuf::from),
             implemented: (*module).implemented != 0,
+            yang_version_1: parsed.is_null() || u32::from((*parsed).version) < ffi::LYS_VERSION::LYS_VERSION_1_1,
             features,
             deviated_by: sized((*module).deviated_by).filter_map(|m| string((**m).name)).collect(),
             submodules,

@@ -1,5 +1,6 @@
 //! YANG data (RFC 7950): compiled schemas, immutable instance trees, and what NETCONF does to them.
 
+pub mod access;
 pub mod defaults;
 pub mod diff;
 pub mod edit;
@@ -14,6 +15,7 @@ pub mod standard;
 pub mod tree;
 pub mod validate;
 pub mod value;
+pub mod write;
 
 pub use schema::{Module, ModuleId, NodeId, NodeKind, Schema, SchemaNode};
 pub use standard::STANDARD_MODULES;

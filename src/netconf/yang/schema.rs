@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use smol_str::SmolStr;
 
@@ -11,6 +11,7 @@ use super::defaults::Plan;
 use super::ffi::{Context, Fault, LoadRequest, NodePointer, RawBase, RawKind, RawType, Source};
 use super::standard::STANDARD_MODULES;
 use super::value::Value;
+use super::write::Tags;
 
 /// A module set, never changed after [`SchemaBuilder::build`]. Shared by every tree of its data.
 pub struct Schema {
@@ -21,6 +22,7 @@ pub struct Schema {
     by_namespace: HashMap<String, ModuleId>,
     by_name: HashMap<String, ModuleId>,
     by_pointer: HashMap<NodePointer, NodeId>,
+    tags: OnceLock<Tags>,
     /// One per node, the last for the top.
     default_plans: Vec<Option<Plan>>,
 }
@@ -42,6 +44,8 @@ pub struct Module {
     pub prefix: String,
     /// False for a module that is only imported.
     pub implemented: bool,
+    /// Written in YANG 1 (RFC 6020): announced in the hello by itself.
+    pub yang_version_1: bool,
     /// Enabled features.
     pub features: Vec<String>,
     /// Names of the modules with deviations of this one.
@@ -263,6 +267,7 @@ impl Schema {
                 namespace: raw.namespace,
                 prefix: raw.prefix,
                 implemented: raw.implemented,
+                yang_version_1: raw.yang_version_1,
                 features: raw.features,
                 deviated_by: raw.deviated_by,
             })
@@ -339,8 +344,17 @@ impl Schema {
             }
             nodes.push(node);
         }
-        let mut schema =
-            Schema { context, modules, nodes, top, by_namespace, by_name, by_pointer, default_plans: Vec::new() };
+        let mut schema = Schema {
+            context,
+            modules,
+            nodes,
+            top,
+            by_namespace,
+            by_name,
+            by_pointer,
+            tags: OnceLock::new(),
+            default_plans: Vec::new(),
+        };
         let parents = (0..schema.nodes.len()).map(|i| Some(NodeId(i as u32))).chain([None]);
         schema.default_plans = parents.map(|parent| Plan::new(&schema, parent)).collect();
         schema
@@ -357,6 +371,16 @@ impl Schema {
 
     pub fn node(&self, id: NodeId) -> &SchemaNode {
         &self.nodes[id.index()]
+    }
+
+    /// The ready-made tags of every node, for the writer.
+    pub(super) fn tags(&self) -> &Tags {
+        self.tags.get_or_init(|| Tags::new(self))
+    }
+
+    /// The numbers of a node and all below it: ids are in pre-order, so they are a run.
+    pub fn subtree(&self, id: NodeId) -> std::ops::Range<usize> {
+        id.index()..self.tags().get(id).end as usize
     }
 
     /// Every schema node, in pre-order.

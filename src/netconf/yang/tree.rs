@@ -442,6 +442,18 @@ impl List {
         }
     }
 
+    /// Entries in order from the one with that key on; none where there is no such entry.
+    pub fn iter_from<'l>(&'l self, key: &'l Key) -> Box<dyn Iterator<Item = (Option<&'l Key>, &'l Inner)> + 'l> {
+        match self {
+            List::Sorted(entries) => Box::new(entries.range::<_, Key>(key..).map(|(key, inner)| (Some(key), inner))),
+            List::Ordered(list) => match list.ranks.get(key) {
+                Some(&rank) => Box::new(list.entries.range(rank..).map(|(_, (key, inner))| (Some(key), inner))),
+                None => Box::new(std::iter::empty()),
+            },
+            List::Keyless(_) => Box::new(std::iter::empty()),
+        }
+    }
+
     /// The key of the entry just before that of `key`.
     pub fn before(&self, key: &Key) -> Option<Key> {
         match self {

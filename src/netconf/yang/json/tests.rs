@@ -190,22 +190,44 @@ fn is_yang(c: char) -> bool {
 
 prop_compose! {
     fn system()(
-        (name, mtu, level, ratio, enabled) in (of(text()), of((68u16..=9000).prop_map(Mtu)), of(any::<i8>()), of(-1e12..1e12), of(any::<bool>())),
+        (name, mtu, level, ratio, enabled) in (
+            of(text()),
+            of((68u16..=9000).prop_map(Mtu)),
+            of(any::<i8>()),
+            of(-1e12..1e12),
+            of(any::<bool>()),
+        ),
         (mode, pet, target) in (
             of(prop_oneof![Just(Mode::Fast), Just(Mode::Slow)]),
             of(prop_oneof![Just(Animal::Cat), Just(Animal::Dog)]),
             of("[a-z]{1,5}".prop_map(|name| format!("/fixture:servers/server[name='{name}']/port"))),
         ),
-        (marker, blob, options) in (any::<bool>(), of(proptest::collection::vec(any::<u8>(), 0..20)), of(proptest::sample::subsequence(vec!["a".to_owned(), "b".to_owned()], 0..=2))),
-        either in of(prop_oneof![any::<i32>().prop_map(Either::Number), text().prop_map(Either::Text), Just(Either::Text("fixture:dog".into()))]),
-        (code, since, extra) in (of("[a-z]{1,8}"), of((0..60u8).prop_map(|s| format!("2026-01-02T03:04:{s:02}+00:00"))), of(any::<char>().prop_filter("YANG's", |&c| is_yang(c)))),
+        (marker, blob, options) in (
+            any::<bool>(),
+            of(proptest::collection::vec(any::<u8>(), 0..20)),
+            of(proptest::sample::subsequence(vec!["a".to_owned(), "b".to_owned()], 0..=2)),
+        ),
+        either in of(prop_oneof![
+            any::<i32>().prop_map(Either::Number),
+            text().prop_map(Either::Text),
+            Just(Either::Text("fixture:dog".into())),
+        ]),
+        (code, since, extra) in (
+            of("[a-z]{1,8}"),
+            of((0..60u8).prop_map(|s| format!("2026-01-02T03:04:{s:02}+00:00"))),
+            of(any::<char>().prop_filter("a character that YANG has", |&c| is_yang(c))),
+        ),
         (tag, search, port) in (
             proptest::collection::btree_set(text(), 0..4),
             proptest::collection::btree_set(text(), 0..4),
             proptest::collection::btree_set(any::<u16>(), 0..4),
         ),
         (plain, present, uptime) in (of(plain()), of(plain()), of(any::<u64>())),
-        (udp_port, udp_host, xml) in (of(any::<u16>()), of(text()), of(prop_oneof![Just("<x xmlns=\"urn:x\">&lt;</x>".to_owned()), Just("\"t\"".to_owned())])),
+        (udp_port, udp_host, xml) in (
+            of(any::<u16>()),
+            of(text()),
+            of(prop_oneof![Just("<x xmlns=\"urn:x\">&lt;</x>".to_owned()), Just("\"t\"".to_owned())]),
+        ),
     ) -> System {
         System {
             name, mtu, level, ratio, enabled, mode, pet, target, marker, blob, options, either, code, since, extra,
@@ -240,6 +262,7 @@ prop_compose! {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn every_tree_comes_back(system in system(), servers in of(servers())) {
         let before = Everything { system, servers };
@@ -247,7 +270,8 @@ proptest! {
         let json = write(&tree);
         let again = read(&SCHEMA, &json).map_err(|faults| TestCaseError::fail(format!("{faults:?} in {json}")))?;
         prop_assert_eq!(&again, &tree, "{}", json);
-        prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap(), serde_json::to_value(Json::new(&tree)).unwrap());
+        let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+        prop_assert_eq!(value, serde_json::to_value(Json::new(&tree)).unwrap());
         // Every name, key and order survives in the Rust value, too.
         let found: Everything = from_tree(&again).unwrap();
         prop_assert_eq!(to_tree(&SCHEMA, &found).unwrap(), tree);

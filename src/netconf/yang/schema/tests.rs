@@ -99,3 +99,13 @@ fn bad_modules_are_named() {
     let error = error.unwrap_err().to_string();
     assert!(error.contains("nope"), "{error}");
 }
+
+#[test]
+fn a_value_ends_where_its_text_ends() {
+    let schema = fixture::schema();
+    let since = schema.find("/fixture:system/since").unwrap();
+    // Digits stand behind the slice in memory; a reader that wants a NUL there takes them for minutes of the offset.
+    let longer = "2026-01-02T03:04:05+00:0059";
+    let whole = schema.value_json(since, &longer.replace("+00:0059", "+00:00")).unwrap();
+    assert_eq!(schema.value_json(since, &longer[..25]).unwrap(), whole);
+}

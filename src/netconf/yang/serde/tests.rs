@@ -201,6 +201,18 @@ fn one_of_everything_comes_back() {
 }
 
 #[test]
+fn the_system_orders_what_is_not_the_users() {
+    let schema = fixture::schema();
+    let found = |path: &str| from_path::<Vec<String>>(&tree_at(&schema, path, &["b", "a"]).unwrap(), path).unwrap();
+    assert_eq!(found("/fixture:system/tag").unwrap(), ["a", "b"]);
+    assert_eq!(found("/fixture:system/search").unwrap(), ["b", "a"]);
+    let twice =
+        tree_at(&schema, "/fixture:servers/server", &[("name", "b"), ("name", "a")].map(|f| BTreeMap::from([f])));
+    let names: Vec<Server> = from_path(&twice.unwrap(), "/fixture:servers/server").unwrap().unwrap();
+    assert_eq!(names.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+}
+
+#[test]
 fn what_is_not_there_reads_as_nothing() {
     let schema = fixture::schema();
     let before = Everything { servers: Some(Servers::default()), ..Everything::default() };

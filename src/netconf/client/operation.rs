@@ -1,0 +1,282 @@
+//! The operations of RFC 6241 section 7 and 8, and `<get-schema>` (RFC 6022), as methods of a client's session.
+
+use super::{Error, Reply, Session, data};
+use crate::xml::{escape_text, write_attribute};
+
+const MONITORING_NAMESPACE: &str = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring";
+const WITH_DEFAULTS_NAMESPACE: &str = "urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults";
+
+/// A source or target of configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Datastore {
+    Running,
+    Candidate,
+    Startup,
+    /// With :url.
+    Url(String),
+}
+
+/// What of the data is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Filter {
+    /// The elements of a subtree filter (RFC 6241 section 6), which declare their namespaces.
+    Subtree(String),
+    /// With :xpath: an expression, and the namespaces of its prefixes.
+    XPath { select: String, namespaces: Vec<(String, String)> },
+}
+
+/// Optional parameters of get and get-config.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    pub filter: Option<Filter>,
+    /// A mode of RFC 6243: `report-all`, `trim`, `explicit` or `report-all-tagged`.
+    pub with_defaults: Option<&'static str>,
+}
+
+impl From<Filter> for Options {
+    fn from(filter: Filter) -> Self {
+        Options { filter: Some(filter), with_defaults: None }
+    }
+}
+
+/// `<edit-config>` (RFC 6241 section 7.2).
+#[derive(Clone, Debug)]
+pub struct EditConfig {
+    target: Datastore,
+    config: String,
+    default_operation: Option<&'static str>,
+    test_option: Option<&'static str>,
+    error_option: Option<&'static str>,
+}
+
+impl EditConfig {
+    /// `config` is the content of `<config>`: elements that declare their namespaces. An edit attribute is
+    /// `nc:operation` under a prefix that they declare as well.
+    pub fn new(target: Datastore, config: impl Into<String>) -> Self {
+        EditConfig { target, config: config.into(), default_operation: None, test_option: None, error_option: None }
+    }
+
+    /// `merge`, `replace` or `none`.
+    pub fn default_operation(mut self, operation: &'static str) -> Self {
+        self.default_operation = Some(operation);
+        self
+    }
+
+    /// `test-then-set`, `set` or `test-only`.
+    pub fn test_option(mut self, option: &'static str) -> Self {
+        self.test_option = Some(option);
+        self
+    }
+
+    /// `stop-on-error`, `continue-on-error` or `rollback-on-error`.
+    pub fn error_option(mut self, option: &'static str) -> Self {
+        self.error_option = Some(option);
+        self
+    }
+
+    fn to_xml(&self) -> String {
+        let mut out = Writer::new("edit-config");
+        out.datastore("target", &self.target);
+        out.optional("default-operation", self.default_operation);
+        out.optional("test-option", self.test_option);
+        out.optional("error-option", self.error_option);
+        out.raw("<config>").raw(&self.config).raw("</config>");
+        out.end()
+    }
+}
+
+/// Parameters of a confirmed `<commit>` (RFC 6241 section 8.4).
+#[derive(Clone, Debug, Default)]
+pub struct CommitConfirmed {
+    /// Seconds; 600 where there is none.
+    pub timeout: Option<u32>,
+    pub persist: Option<String>,
+    pub persist_id: Option<String>,
+}
+
+impl Session {
+    pub async fn get(&self, options: &Options) -> Result<Reply, Error> {
+        let mut out = Writer::new("get");
+        out.options(options);
+        self.rpc(out.end()).await
+    }
+
+    pub async fn get_config(&self, source: &Datastore, options: &Options) -> Result<Reply, Error> {
+        let mut out = Writer::new("get-config");
+        out.datastore("source", source).options(options);
+        self.rpc(out.end()).await
+    }
+
+    pub async fn edit_config(&self, edit: &EditConfig) -> Result<Reply, Error> {
+        self.rpc(edit.to_xml()).await
+    }
+
+    pub async fn copy_config(&self, target: &Datastore, source: &Datastore) -> Result<Reply, Error> {
+        let mut out = Writer::new("copy-config");
+        out.datastore("target", target).datastore("source", source);
+        self.rpc(out.end()).await
+    }
+
+    /// Replaces the whole of `target` by the elements in `config`.
+    pub async fn replace_config(&self, target: &Datastore, config: &str) -> Result<Reply, Error> {
+        let mut out = Writer::new("copy-config");
+        out.datastore("target", target).raw("<source><config>").raw(config).raw("</config></source>");
+        self.rpc(out.end()).await
+    }
+
+    pub async fn delete_config(&self, target: &Datastore) -> Result<Reply, Error> {
+        self.on_datastore("delete-config", "target", target).await
+    }
+
+    pub async fn lock(&self, target: &Datastore) -> Result<Reply, Error> {
+        self.on_datastore("lock", "target", target).await
+    }
+
+    pub async fn unlock(&self, target: &Datastore) -> Result<Reply, Error> {
+        self.on_datastore("unlock", "target", target).await
+    }
+
+    pub async fn validate(&self, source: &Datastore) -> Result<Reply, Error> {
+        self.on_datastore("validate", "source", source).await
+    }
+
+    async fn on_datastore(&self, operation: &str, parameter: &str, store: &Datastore) -> Result<Reply, Error> {
+        let mut out = Writer::new(operation);
+        out.datastore(parameter, store);
+        self.rpc(out.end()).await
+    }
+
+    pub async fn commit(&self) -> Result<Reply, Error> {
+        self.rpc("<commit/>").await
+    }
+
+    /// A commit that the server takes back unless another follows in time.
+    pub async fn commit_confirmed(&self, parameters: &CommitConfirmed) -> Result<Reply, Error> {
+        let mut out = Writer::new("commit");
+        out.raw("<confirmed/>");
+        out.optional("confirm-timeout", parameters.timeout.map(|t| t.to_string()).as_deref());
+        out.optional("persist", parameters.persist.as_deref());
+        out.optional("persist-id", parameters.persist_id.as_deref());
+        self.rpc(out.end()).await
+    }
+
+    /// Confirms a commit that was made with `persist`, from any session.
+    pub async fn commit_persisted(&self, persist_id: &str) -> Result<Reply, Error> {
+        let mut out = Writer::new("commit");
+        out.optional("persist-id", Some(persist_id));
+        self.rpc(out.end()).await
+    }
+
+    pub async fn cancel_commit(&self, persist_id: Option<&str>) -> Result<Reply, Error> {
+        let mut out = Writer::new("cancel-commit");
+        out.optional("persist-id", persist_id);
+        self.rpc(out.end()).await
+    }
+
+    pub async fn discard_changes(&self) -> Result<Reply, Error> {
+        self.rpc("<discard-changes/>").await
+    }
+
+    pub async fn kill_session(&self, session_id: u32) -> Result<Reply, Error> {
+        self.rpc(format!("<kill-session><session-id>{session_id}</session-id></kill-session>")).await
+    }
+
+    /// The text of a YANG module, as the server serves it.
+    pub async fn get_schema(&self, module: &str, revision: Option<&str>) -> Result<String, Error> {
+        let mut out = Writer::in_namespace("get-schema", MONITORING_NAMESPACE);
+        out.optional("identifier", Some(module));
+        out.optional("version", revision);
+        let reply = self.rpc(out.end()).await?;
+        Ok(data(&reply.document()?)?.text().to_owned())
+    }
+}
+
+impl Filter {
+    /// Appends `<filter>` in the default namespace that is in scope.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"<filter");
+        match self {
+            Filter::Subtree(elements) => {
+                write_attribute(out, "type", "subtree");
+                out.push(b'>');
+                out.extend_from_slice(elements.as_bytes());
+                out.extend_from_slice(b"</filter>");
+            }
+            Filter::XPath { select, namespaces } => {
+                for (prefix, namespace) in namespaces {
+                    write_attribute(out, &format!("xmlns:{prefix}"), namespace);
+                }
+                write_attribute(out, "type", "xpath");
+                write_attribute(out, "select", select);
+                out.extend_from_slice(b"/>");
+            }
+        }
+    }
+}
+
+/// Writes one operation.
+struct Writer<'a> {
+    name: &'a str,
+    out: Vec<u8>,
+}
+
+impl<'a> Writer<'a> {
+    fn new(name: &'a str) -> Self {
+        let mut out = Vec::with_capacity(128);
+        out.push(b'<');
+        out.extend_from_slice(name.as_bytes());
+        out.push(b'>');
+        Writer { name, out }
+    }
+
+    fn in_namespace(name: &'a str, namespace: &str) -> Self {
+        let mut writer = Self::new(name);
+        writer.out.pop();
+        write_attribute(&mut writer.out, "xmlns", namespace);
+        writer.out.push(b'>');
+        writer
+    }
+
+    fn raw(&mut self, xml: &str) -> &mut Self {
+        self.out.extend_from_slice(xml.as_bytes());
+        self
+    }
+
+    fn optional(&mut self, name: &str, value: Option<&str>) -> &mut Self {
+        if let Some(value) = value {
+            self.raw("<").raw(name).raw(">");
+            escape_text(&mut self.out, value);
+            self.raw("</").raw(name).raw(">");
+        }
+        self
+    }
+
+    fn datastore(&mut self, parameter: &str, store: &Datastore) -> &mut Self {
+        self.raw("<").raw(parameter).raw(">");
+        match store {
+            Datastore::Running => self.raw("<running/>"),
+            Datastore::Candidate => self.raw("<candidate/>"),
+            Datastore::Startup => self.raw("<startup/>"),
+            Datastore::Url(url) => self.optional("url", Some(url)),
+        };
+        self.raw("</").raw(parameter).raw(">")
+    }
+
+    fn options(&mut self, options: &Options) -> &mut Self {
+        if let Some(filter) = &options.filter {
+            filter.write(&mut self.out);
+        }
+        if let Some(mode) = options.with_defaults {
+            self.raw("<with-defaults");
+            write_attribute(&mut self.out, "xmlns", WITH_DEFAULTS_NAMESPACE);
+            self.raw(">").raw(mode).raw("</with-defaults>");
+        }
+        self
+    }
+
+    fn end(mut self) -> String {
+        let name = self.name;
+        self.raw("</").raw(name).raw(">");
+        String::from_utf8(self.out).expect("written from strings")
+    }
+}

@@ -1,0 +1,256 @@
+//! Notifications: from whoever tells of something, through the stream, to the subscribers who may see it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use super::Shared;
+use super::nacm::UserAccess;
+use super::provider::{Event, Provider};
+use super::session::{End, Entry};
+use super::stream::{self, Message, Notification, Publisher, Subscription};
+use crate::message;
+use crate::xml::{Document, Limits};
+use crate::yang::diff::{Change, Edit};
+use crate::yang::edit;
+use crate::yang::filter::Selection;
+use crate::yang::path::{InstancePath, Predicate};
+use crate::yang::schema::{NodeKind, Schema};
+use crate::yang::serde::{SerdeError, tree_at};
+use crate::yang::tree::{Content, Inner, Tree};
+use crate::yang::write::{self, WithDefaults, WriteOptions};
+
+/// A session's subscription, and which events it asked for.
+pub struct Subscriber {
+    pub subscription: Subscription,
+    pub selection: Selection,
+}
+
+/// Edits that one netconf-config-change names. A commit that changes more is told by its first ones: whoever follows
+/// so large a change reads the datastore anyway, and the event stays far below any client's limit.
+const REPORTED_EDITS: usize = 1000;
+
+/// Puts events on the stream in the order in which they come.
+pub(super) async fn publish(schema: Arc<Schema>, mut publisher: Publisher, mut queue: mpsc::Receiver<Event>) {
+    while let Some(event) = queue.recv().await {
+        let tree = match event {
+            Event::Notification(tree) => tree,
+            // On-change subscriptions, which this is for, come with YANG-Push.
+            Event::Changed(_) => continue,
+        };
+        let Some(path) = notification_path(&schema, tree.root()) else {
+            tracing::error!("an event without a notification in it is dropped");
+            continue;
+        };
+        let node = path.last().expect("a path to a notification has a step").node;
+        let mut body = Vec::new();
+        write::write_subtree(&schema, tree.root(), WithDefaults::ReportAll, &mut body);
+        let notification = Notification {
+            module: schema.module_of(node).name.as_str().into(),
+            name: schema.node(node).name.clone(),
+            node: Some(node),
+            body: String::from_utf8_lossy(&body).into(),
+            tree: Some(tree),
+        };
+        if publisher.publish(notification, Timestamp::now()).await.is_err() {
+            return;
+        }
+    }
+    publisher.close().await;
+}
+
+/// Where in the tree the notification stands.
+fn notification_path(schema: &Schema, inner: &Inner) -> Option<InstancePath> {
+    fn find(schema: &Schema, inner: &Inner, path: &mut InstancePath) -> bool {
+        for child in inner.iter() {
+            path.push(child.node, Predicate::None);
+            if schema.node(child.node).kind == NodeKind::Notification {
+                return true;
+            }
+            match &child.content {
+                Content::Container(inner) if find(schema, inner, path) => return true,
+                Content::List(list) => {
+                    for (key, entry) in list.iter() {
+                        path.pop();
+                        path.push(child.node, key.map_or(Predicate::None, |key| Predicate::Key(key.clone())));
+                        if find(schema, entry, path) {
+                            return true;
+                        }
+                    }
+                }
+                _ => {}
+            }
+            path.pop();
+        }
+        false
+    }
+    let mut path = InstancePath::default();
+    find(schema, inner, &mut path).then_some(path)
+}
+
+/// Writes what a subscriber is to be told, if the subscriber asked for it and may see it. An event passes whole or not
+/// at all.
+pub(super) fn write_message(
+    schema: &Arc<Schema>,
+    access: &Arc<UserAccess>,
+    selection: &Selection,
+    message: &Message,
+    out: &mut Vec<u8>,
+) -> bool {
+    match message {
+        Message::Event(entry) => {
+            let tree = entry.tree.clone().or_else(|| parse(schema, &entry.body));
+            if let Some(tree) = &tree {
+                let permitted =
+                    notification_path(schema, tree.root()).is_some_and(|path| access.check_notification(&path));
+                if !permitted || !(selection.is_all() || selects(selection, access, tree)) {
+                    return false;
+                }
+            } else if !access.is_exempt() || !selection.is_all() {
+                // Stored under modules that are not loaded any more: nothing can be said about who may see it.
+                return false;
+            }
+            message::write_notification_start(out, &entry.event_time);
+            out.extend_from_slice(entry.body.as_bytes());
+        }
+        Message::ReplayComplete => complete("replayComplete", out),
+        Message::NotificationComplete => complete("notificationComplete", out),
+        Message::Ended(reason) => {
+            tracing::warn!(user = access.user(), "subscription ended: {reason}");
+            complete("notificationComplete", out);
+        }
+    }
+    message::write_notification_end(out);
+    true
+}
+
+fn selects(selection: &Selection, access: &Arc<UserAccess>, tree: &Tree) -> bool {
+    let mut scratch = Vec::new();
+    write::write(tree, selection, access.for_reading(), WriteOptions::default(), &mut scratch)
+}
+
+fn parse(schema: &Arc<Schema>, body: &str) -> Option<Tree> {
+    let document = Document::parse(body, &Limits::default()).ok()?;
+    edit::read_operation(schema, document.root()).ok()
+}
+
+fn complete(name: &str, out: &mut Vec<u8>) {
+    message::write_notification_start(out, &super::now());
+    out.push(b'<');
+    out.extend_from_slice(name.as_bytes());
+    crate::xml::write_attribute(out, "xmlns", "urn:ietf:params:xml:ns:netmod:notification");
+    out.extend_from_slice(b"/>");
+}
+
+/// `/netconf/streams` of RFC 5277's data model.
+pub(super) fn streams(schema: &Arc<Schema>, stream: &stream::Stream) -> Result<Tree, SerdeError> {
+    #[derive(Serialize)]
+    struct Streams<'s> {
+        stream: [One<'s>; 1],
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct One<'s> {
+        name: &'s str,
+        description: &'s str,
+        replay_support: bool,
+        replay_log_creation_time: String,
+        replay_log_aged_time: Option<String>,
+    }
+    let one = One {
+        name: stream.name(),
+        description: stream.description(),
+        replay_support: true,
+        replay_log_creation_time: format!("{:.6}", stream.replay_log_creation_time()),
+        replay_log_aged_time: stream.replay_log_aged_time().map(|time| format!("{time:.6}")),
+    };
+    tree_at(schema, "/nc-notifications:netconf/streams", &Streams { stream: [one] })
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct SessionInfo<'s> {
+    username: &'s str,
+    session_id: u32,
+    source_host: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    killed_by: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    termination_reason: Option<&'static str>,
+}
+
+impl<'s> From<&'s Entry> for SessionInfo<'s> {
+    fn from(entry: &'s Entry) -> Self {
+        SessionInfo {
+            username: &entry.user,
+            session_id: entry.id,
+            source_host: entry.peer.address.ip().to_string(),
+            killed_by: None,
+            termination_reason: None,
+        }
+    }
+}
+
+impl<P: Provider> Shared<P> {
+    /// netconf-config-change (RFC 6470 section 2.2).
+    pub(super) async fn config_changed(&self, by: &Entry, edits: &[Edit]) {
+        #[derive(Serialize)]
+        #[serde(rename_all = "kebab-case")]
+        struct ConfigChange<'s> {
+            changed_by: SessionInfo<'s>,
+            datastore: &'static str,
+            edit: Vec<Changed>,
+        }
+        #[derive(Serialize)]
+        struct Changed {
+            target: String,
+            operation: &'static str,
+        }
+        if edits.is_empty() {
+            return;
+        }
+        let change = ConfigChange {
+            changed_by: by.into(),
+            datastore: "running",
+            edit: edits
+                .iter()
+                .take(REPORTED_EDITS)
+                .map(|edit| Changed {
+                    target: edit.path.to_json_form(&self.schema),
+                    operation: match edit.change {
+                        Change::Create => "create",
+                        Change::Modify => "replace",
+                        Change::Delete => "delete",
+                        Change::Move => "merge",
+                    },
+                })
+                .collect(),
+        };
+        self.tell("/ietf-netconf-notifications:netconf-config-change", &change).await;
+    }
+
+    pub(super) async fn session_started(&self, entry: &Entry) {
+        self.tell("/ietf-netconf-notifications:netconf-session-start", &SessionInfo::from(entry)).await;
+    }
+
+    pub(super) async fn session_ended(&self, entry: &Entry, end: End) {
+        let mut info = SessionInfo::from(entry);
+        (info.killed_by, info.termination_reason) = match end {
+            End::Closed => (None, Some("closed")),
+            End::Killed(by) => (by, Some(if by.is_some() { "killed" } else { "other" })),
+            End::Dropped => (None, Some("dropped")),
+            End::BadHello => (None, Some("bad-hello")),
+        };
+        self.tell("/ietf-netconf-notifications:netconf-session-end", &info).await;
+    }
+
+    async fn tell<T: Serialize>(&self, path: &str, content: &T) {
+        match tree_at(&self.schema, path, content) {
+            // The queue ends only with the server.
+            Ok(tree) => drop(self.events.send(Event::Notification(tree)).await),
+            Err(error) => tracing::error!(%error, "a notification cannot be written"),
+        }
+    }
+}

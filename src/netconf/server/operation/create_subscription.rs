@@ -1,0 +1,33 @@
+//! `<create-subscription>` (RFC 5277 section 2.1.1).
+
+use jiff::Timestamp;
+
+use super::get::selection;
+use super::parameters::{Parameters, invalid, name};
+use super::{Outcome, Reply, Request};
+use crate::error::{ErrorInfo, ErrorType, RpcError};
+use crate::server::event::Subscriber;
+use crate::server::provider::Provider;
+use crate::server::stream::ReplayWindow;
+use crate::xml::Element;
+
+pub fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) -> Reply {
+    let parameters = Parameters::read(operation, &["stream", "filter", "startTime", "stopTime"].map(name))?;
+    if request.subscribed {
+        return Err(RpcError::operation_failed("The session has a subscription already.").into());
+    }
+    let stream = &request.shared.stream;
+    if let Some(asked) = parameters.text("stream")?.filter(|asked| *asked != stream.name()) {
+        let error = RpcError::invalid_value(format!("There is no event stream \"{asked}\"."));
+        return Err(error.with_type(ErrorType::Protocol).with_info(ErrorInfo::BadElement("stream".into())).into());
+    }
+    let selection = selection(request, &parameters)?;
+    let now = Timestamp::now();
+    let window = ReplayWindow::new(time(&parameters, "startTime")?, time(&parameters, "stopTime")?, now)?;
+    Ok(Outcome::Subscribed(Box::new(Subscriber { subscription: stream.subscribe(window, now), selection })))
+}
+
+fn time(parameters: &Parameters<'_>, name: &str) -> Result<Option<Timestamp>, RpcError> {
+    let Some(text) = parameters.text(name)? else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| invalid(name, text))
+}

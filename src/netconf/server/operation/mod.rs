@@ -1,0 +1,114 @@
+//! The operations a server performs: one file each, and here who is asked for what.
+
+pub mod close_session;
+pub mod commit;
+pub mod copy_config;
+pub mod create_subscription;
+pub mod discard_changes;
+pub mod edit_config;
+pub mod get;
+pub mod get_config;
+pub mod get_schema;
+pub mod kill_session;
+pub mod lock;
+pub mod parameters;
+pub mod provided;
+pub mod unlock;
+pub mod validate;
+
+use std::sync::Arc;
+
+use super::Shared;
+use super::event::Subscriber;
+use super::nacm::UserAccess;
+use super::provider::{Provider, Requester};
+use super::session::Entry;
+use crate::error::{ErrorType, RpcError};
+use crate::message::{BASE_NAMESPACE, NOTIFICATION_NAMESPACE};
+use crate::xml::Element;
+use crate::yang::filter::Selection;
+use crate::yang::schema::NodeKind;
+use crate::yang::tree::Tree;
+use crate::yang::write::WithDefaults;
+
+pub const MONITORING_NAMESPACE: &str = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring";
+
+/// One request on its way: who asks what of which server.
+pub struct Request<'r, P: Provider> {
+    pub shared: &'r Arc<Shared<P>>,
+    pub session: &'r Arc<Entry>,
+    pub access: Arc<UserAccess>,
+    pub requester: Requester,
+    /// The session has a subscription already.
+    pub subscribed: bool,
+}
+
+/// What the reply holds.
+pub enum Outcome {
+    Ok,
+    /// A part of a tree inside `<data>`.
+    Data {
+        tree: Tree,
+        selection: Selection,
+        defaults: WithDefaults,
+    },
+    /// XML that stands in the reply as it is.
+    Xml(Vec<u8>),
+    /// `<get-schema>`'s `<data>`.
+    Text(Arc<str>),
+    /// `<ok/>`, and events from now on.
+    Subscribed(Box<Subscriber>),
+    /// `<ok/>`, and the end of the session.
+    Close,
+    /// Part was done (continue-on-error): the errors are the reply, but they do not count as nothing done.
+    Errors(Vec<RpcError>),
+}
+
+pub type Reply = Result<Outcome, Vec<RpcError>>;
+
+/// Performs the operation that `element` names, if the user may.
+pub async fn perform<P: Provider>(request: &Request<'_, P>, element: Element<'_>) -> Reply {
+    let operation = element.name();
+    if element.is(provided::YANG_NAMESPACE, "action") {
+        return provided::action(request, element).await;
+    }
+    let module = match element.namespace() {
+        BASE_NAMESPACE => "ietf-netconf",
+        NOTIFICATION_NAMESPACE => "notifications",
+        MONITORING_NAMESPACE => "ietf-netconf-monitoring",
+        namespace => {
+            let Some(id) = request.shared.schema.module_by_namespace(namespace) else {
+                return Err(vec![RpcError::unknown_namespace(operation, namespace).with_type(ErrorType::Protocol)]);
+            };
+            request.shared.schema.module(id).name.as_str()
+        }
+    };
+    let rpc =
+        request.shared.schema.module_by_name(module).and_then(|m| request.shared.schema.child(None, m, operation));
+    let Some(rpc) = rpc.filter(|&id| request.shared.schema.node(id).kind == NodeKind::Rpc) else {
+        return not_supported(operation);
+    };
+    request.access.check_operation(rpc)?;
+    match (module, operation) {
+        ("ietf-netconf", "get") => get::perform(request, element).await,
+        ("ietf-netconf", "get-config") => get_config::perform(request, element).await,
+        ("ietf-netconf", "edit-config") => edit_config::perform(request, element).await,
+        ("ietf-netconf", "copy-config") => copy_config::perform(request, element).await,
+        ("ietf-netconf", "commit") => commit::perform(request, element).await,
+        ("ietf-netconf", "discard-changes") => discard_changes::perform(request, element).await,
+        ("ietf-netconf", "validate") => validate::perform(request, element).await,
+        ("ietf-netconf", "lock") => lock::perform(request, element).await,
+        ("ietf-netconf", "unlock") => unlock::perform(request, element).await,
+        ("ietf-netconf", "close-session") => close_session::perform(element),
+        ("ietf-netconf", "kill-session") => kill_session::perform(request, element),
+        ("ietf-netconf-monitoring", "get-schema") => get_schema::perform(request, element),
+        ("notifications", "create-subscription") => create_subscription::perform(request, element),
+        ("ietf-netconf" | "ietf-netconf-monitoring" | "notifications", _) => not_supported(operation),
+        _ => provided::rpc(request, element, rpc).await,
+    }
+}
+
+fn not_supported(operation: &str) -> Reply {
+    let message = format!("Operation <{operation}> is not supported.");
+    Err(vec![RpcError::operation_not_supported(message).with_type(ErrorType::Protocol)])
+}

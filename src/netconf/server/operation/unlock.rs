@@ -1,0 +1,13 @@
+//! `<unlock>` (RFC 6241 section 7.6).
+
+use super::parameters::{Parameters, datastore, name};
+use super::{Outcome, Reply, Request};
+use crate::server::provider::Provider;
+use crate::xml::Element;
+
+pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) -> Reply {
+    let parameters = Parameters::read(operation, &[name("target")])?;
+    let target = parameters.required("target").and_then(datastore)?;
+    request.shared.datastores.unlock(target, request.session.id).await?;
+    Ok(Outcome::Ok)
+}

@@ -1,0 +1,790 @@
+//! Trees written as XML: filter (RFC 6241 section 6), read access (RFC 8341) and with-defaults (RFC 6243) in one pass.
+//!
+//! The writer walks the shared tree as it is; nothing is copied but into the output. It stops where a chunk is full and
+//! remembers the way it came, a position for each level, so that a reply of any size takes the memory of one chunk. A
+//! start tag whose element turns out to hold nothing is taken back from the output.
+
+use std::sync::Arc;
+
+use super::access::{Extent, Instance, ReadAccess};
+use super::filter::{Group, GroupId, Groups, Selection, What};
+use super::schema::{NodeId, Schema};
+use super::tree::{Child, Content, Inner, Key, List, Tree};
+use super::value::Value;
+
+mod content;
+mod tags;
+
+use tags::Tag;
+pub(super) use tags::Tags;
+
+/// How nodes that hold their schema default are reported (RFC 6243 section 3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WithDefaults {
+    ReportAll,
+    /// All, and those that are or equal the default carry `wd:default="true"`.
+    ReportAllTagged,
+    Trim,
+    /// What was set, whatever its value; state data whether set or not. The server's basic mode.
+    #[default]
+    Explicit,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WriteOptions {
+    pub defaults: WithDefaults,
+    /// Levels of each selected node that are written, 1 being the node alone (RFC 8526's max-depth). Entries always have
+    /// their keys.
+    pub max_depth: Option<u16>,
+}
+
+/// One tree being written in chunks. Owns what it needs, so it can wait between chunks for as long as it likes.
+pub struct TreeWriter {
+    tree: Tree,
+    what: Selection,
+    access: Option<Arc<dyn ReadAccess>>,
+    options: WriteOptions,
+    /// Where to go on, one for each level, the innermost first.
+    position: Vec<Position>,
+    finished: bool,
+}
+
+/// Nodes that one chunk looks at before it returns, written or not: a filter that matches nothing in a large tree must
+/// not hold its thread. About a millisecond's work.
+const NODES_IN_A_CHUNK: usize = 20_000;
+
+impl TreeWriter {
+    /// `access` None is a reader who may see everything. The tree, the selection and the access are of one schema.
+    pub fn new(tree: Tree, what: Selection, access: Option<Arc<dyn ReadAccess>>, options: WriteOptions) -> TreeWriter {
+        TreeWriter { tree, what, access, options, position: Vec::new(), finished: false }
+    }
+
+    /// Appends up to about `budget` bytes: a single value is never cut. True where there may be more; a call can append
+    /// nothing all the same, having found nothing to write so far.
+    pub fn next_chunk(&mut self, out: &mut Vec<u8>, budget: usize) -> bool {
+        if self.finished {
+            return false;
+        }
+        let full = out.len().saturating_add(budget.max(1));
+        let mut walk = Walk {
+            schema: self.tree.schema(),
+            tags: self.tree.schema().tags(),
+            groups: self.what.groups(),
+            access: self.access.as_deref(),
+            options: self.options,
+            out,
+            full,
+            nodes_left: NODES_IN_A_CHUNK,
+            position: std::mem::take(&mut self.position),
+            active: Vec::new(),
+            marks: Vec::new(),
+            asked: Vec::new(),
+        };
+        let (end, _) = walk.root(self.tree.root());
+        self.position = walk.position;
+        self.finished = end == End::Done;
+        !self.finished
+    }
+}
+
+/// Writes a tree in one go. True where there was anything to write.
+pub fn write(
+    tree: &Tree,
+    what: &Selection,
+    access: Option<Arc<dyn ReadAccess>>,
+    options: WriteOptions,
+    out: &mut Vec<u8>,
+) -> bool {
+    let start = out.len();
+    let mut writer = TreeWriter::new(tree.clone(), what.clone(), access, options);
+    while writer.next_chunk(out, usize::MAX) {}
+    out.len() > start
+}
+
+/// Writes the children of one container or entry, such as the output of an RPC. Each declares its namespace.
+pub fn write_subtree(schema: &Schema, inner: &Inner, defaults: WithDefaults, out: &mut Vec<u8>) {
+    let mut walk = Walk {
+        schema,
+        tags: schema.tags(),
+        groups: None,
+        access: None,
+        options: WriteOptions { defaults, max_depth: None },
+        out,
+        full: usize::MAX,
+        nodes_left: usize::MAX,
+        position: Vec::new(),
+        active: Vec::new(),
+        marks: Vec::new(),
+        asked: Vec::new(),
+    };
+    walk.children::<true>(inner, Scope::PLAIN, Level { top: true, entry: false });
+}
+
+/// Where a level stopped: inside or before the child at `child`.
+struct Position {
+    child: usize,
+    /// The start tag of that child, or entry, is out already.
+    opened: bool,
+    place: Place,
+}
+
+enum Place {
+    /// At its start; in a container, wherever the next position says.
+    Child,
+    /// At or in that entry.
+    Entry(Key),
+    /// At that value of a leaf-list, at or in that entry of a keyless list.
+    Nth(usize),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Done,
+    /// The chunk is full; `Walk::position` has where.
+    Stopped,
+}
+
+struct Walk<'w> {
+    schema: &'w Schema,
+    tags: &'w Tags,
+    groups: Option<&'w Groups>,
+    access: Option<&'w dyn ReadAccess>,
+    options: WriteOptions,
+    out: &'w mut Vec<u8>,
+    full: usize,
+    nodes_left: usize,
+    /// On the way in: where to go on, taken from the end. On the way out: where each level stopped.
+    position: Vec<Position>,
+    /// A stack of the groups that apply, cut into ranges by [`Part::Groups`].
+    active: Vec<GroupId>,
+    /// A stack of the access marks, cut into ranges by [`Rights::Marks`].
+    marks: Vec<u32>,
+    /// Room for the groups that one entry is tried with.
+    asked: Vec<GroupId>,
+}
+
+/// What is selected and readable among the children of one container or entry.
+#[derive(Clone, Copy)]
+struct Scope {
+    part: Part,
+    rights: Rights,
+}
+
+#[derive(Clone, Copy)]
+enum Part {
+    /// All, so many levels of it.
+    All(u16),
+    /// What these of the active groups ask for.
+    Groups(usize, usize),
+}
+
+#[derive(Clone, Copy)]
+enum Rights {
+    Everything,
+    /// It must be asked for each child, with these marks.
+    Marks(usize, usize),
+}
+
+const UNBOUNDED: u16 = u16::MAX;
+
+impl Scope {
+    const PLAIN: Scope = Scope { part: Part::All(UNBOUNDED), rights: Rights::Everything };
+
+    fn is_plain(self) -> bool {
+        matches!(self, Scope { part: Part::All(UNBOUNDED), rights: Rights::Everything })
+    }
+
+    fn is_whole(self) -> bool {
+        matches!(self.part, Part::All(_))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Level {
+    /// The outermost: namespaces are declared here.
+    top: bool,
+    /// Of a list entry, whose keys were written with its start tag.
+    entry: bool,
+}
+
+impl<'w> Walk<'w> {
+    fn root(&mut self, inner: &Inner) -> (End, bool) {
+        let rights = if self.access.is_some() { Rights::Marks(0, 0) } else { Rights::Everything };
+        let level = Level { top: true, entry: false };
+        let part = match self.groups {
+            None => Part::All(self.options.max_depth.unwrap_or(UNBOUNDED)),
+            Some(groups) => match groups.root.and_then(|root| self.part_of(&[root], inner, rights)) {
+                // The top-level nodes are the selected ones.
+                Some(Part::All(_)) => Part::All(self.options.max_depth.unwrap_or(UNBOUNDED)),
+                Some(part) => part,
+                None => return (End::Done, false),
+            },
+        };
+        let scope = Scope { part, rights };
+        if scope.is_plain() {
+            self.children::<true>(inner, scope, level)
+        } else {
+            self.children::<false>(inner, scope, level)
+        }
+    }
+
+    /// Writes what the scope lets through. `PLAIN` is the way without any question, for all below a node that is
+    /// selected and readable as a whole.
+    fn children<const PLAIN: bool>(&mut self, inner: &Inner, scope: Scope, level: Level) -> (End, bool) {
+        let mut resumed = self.position.pop();
+        let mut index = resumed.as_ref().map_or(0, |position| position.child);
+        let mut wrote = false;
+        let children = inner.iter().as_slice();
+        while let Some(child) = children.get(index) {
+            let resume = resumed.take();
+            let tag = self.tags.get(child.node);
+            if !PLAIN {
+                if level.entry && tag.key {
+                    index += 1;
+                    continue;
+                }
+                self.nodes_left = self.nodes_left.saturating_sub(1);
+            }
+            let (end, some) = match &child.content {
+                Content::Leaf(value) => {
+                    if (PLAIN || self.admits_leaf(child, value, scope))
+                        && let Some(tagged) = self.reports(child, tag, std::slice::from_ref(value))
+                    {
+                        self.leaf(child.node, tag, value, tagged, level.top);
+                        (End::Done, true)
+                    } else {
+                        (End::Done, false)
+                    }
+                }
+                Content::Container(inside) => self.container::<PLAIN>(child, tag, inside, scope, level, index, resume),
+                Content::List(list) => self.list::<PLAIN>(child, tag, list, scope, level, index, resume),
+                Content::LeafList(values) => self.leaf_list::<PLAIN>(child, tag, values, scope, level, index, resume),
+                Content::Any(xml) => {
+                    let admitted = PLAIN || self.admits_whole(child.node, scope);
+                    if admitted {
+                        self.any(child.node, tag, xml, level.top);
+                    }
+                    (End::Done, admitted)
+                }
+            };
+            wrote |= some;
+            if end == End::Stopped {
+                return (end, wrote);
+            }
+            index += 1;
+            if self.out.len() >= self.full && some || !PLAIN && self.nodes_left == 0 {
+                self.position.push(Position { child: index, opened: false, place: Place::Child });
+                return (End::Stopped, wrote);
+            }
+        }
+        (End::Done, wrote)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one level's state, kept in registers")]
+    fn container<const PLAIN: bool>(
+        &mut self,
+        child: &Child,
+        tag: Tag,
+        inner: &Inner,
+        scope: Scope,
+        level: Level,
+        index: usize,
+        resume: Option<Position>,
+    ) -> (End, bool) {
+        let (groups_before, marks_before) = (self.active.len(), self.marks.len());
+        let inside = if PLAIN { Some(Scope::PLAIN) } else { self.admits_container(child.node, inner, scope) };
+        let Some(inside) = inside else { return (End::Done, false) };
+        let opened = resume.is_some_and(|position| position.opened);
+        let mark = self.out.len();
+        if !opened {
+            self.start(child.node, tag, level.top);
+            self.out.push(b'>');
+        }
+        // With no level left a container stands for what is in it.
+        let stands = inside.is_whole() && (tag.presence || matches!(inside.part, Part::All(0)) && !child.default);
+        let (end, some) = self.inside::<PLAIN>(inner, inside, Level { top: false, entry: false });
+        self.active.truncate(groups_before);
+        self.marks.truncate(marks_before);
+        let position = |opened| Position { child: index, opened, place: Place::Child };
+        self.finish(tag, mark, end, opened || some, stands, position)
+    }
+
+    /// Ends an element that was started at `mark`: closes it, takes it back, or notes how to go on.
+    fn finish(
+        &mut self,
+        tag: Tag,
+        mark: usize,
+        end: End,
+        wrote: bool,
+        stands: bool,
+        position: impl FnOnce(bool) -> Position,
+    ) -> (End, bool) {
+        match end {
+            End::Stopped => {
+                if !wrote {
+                    self.out.truncate(mark);
+                }
+                self.position.push(position(wrote));
+            }
+            End::Done if wrote => self.out.extend_from_slice(self.tags.close(tag)),
+            End::Done if stands => {
+                self.out.pop();
+                self.out.extend_from_slice(b"/>");
+            }
+            End::Done => self.out.truncate(mark),
+        }
+        (end, wrote || stands)
+    }
+
+    fn inside<const PLAIN: bool>(&mut self, inner: &Inner, scope: Scope, level: Level) -> (End, bool) {
+        if PLAIN || scope.is_plain() {
+            self.children::<true>(inner, scope, level)
+        } else {
+            self.children::<false>(inner, scope, level)
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one level's state, kept in registers")]
+    fn list<const PLAIN: bool>(
+        &mut self,
+        child: &Child,
+        tag: Tag,
+        list: &List,
+        scope: Scope,
+        level: Level,
+        index: usize,
+        resume: Option<Position>,
+    ) -> (End, bool) {
+        let whole = EntriesWanted { whole: true, ..EntriesWanted::default() };
+        let wanted = if PLAIN { whole } else { self.wants_of_entries(child.node, scope) };
+        let before = self.active.len() - wanted.every;
+        let at = Entries { node: child.node, tag, scope, level, index, wanted };
+        let (from, opened) = match resume {
+            Some(Position { opened, place: Place::Entry(key), .. }) => (Some(Place::Entry(key)), opened),
+            Some(Position { opened, place: Place::Nth(n), .. }) => (Some(Place::Nth(n)), opened),
+            _ => (None, false),
+        };
+        let outcome = match (list, &from) {
+            _ if !PLAIN && (wanted.nothing() || self.hides(child.node, scope)) => (End::Done, false),
+            (List::Sorted(_), _) if !PLAIN && wanted.only_keyed() => {
+                let mut keys = self.keys_wanted(child.node, scope);
+                if let Some(Place::Entry(from)) = &from {
+                    keys.retain(|key| *key >= from);
+                }
+                let found = keys.into_iter().filter_map(|key| list.get(key).map(|entry| (Some(key), entry)));
+                self.entries::<PLAIN>(at, found, 0, opened)
+            }
+            (_, Some(Place::Entry(key))) => self.entries::<PLAIN>(at, list.iter_from(key), 0, opened),
+            (List::Sorted(entries), _) => {
+                self.entries::<PLAIN>(at, entries.iter().map(|(key, entry)| (Some(key), entry)), 0, opened)
+            }
+            (_, Some(Place::Nth(n))) => self.entries::<PLAIN>(at, list.iter().skip(*n), *n, opened),
+            _ => self.entries::<PLAIN>(at, list.iter(), 0, opened),
+        };
+        self.active.truncate(before);
+        outcome
+    }
+
+    fn entries<'e, const PLAIN: bool>(
+        &mut self,
+        at: Entries,
+        entries: impl Iterator<Item = (Option<&'e Key>, &'e Inner)>,
+        first: usize,
+        mut opened: bool,
+    ) -> (End, bool) {
+        let mut wrote = opened;
+        for (n, (key, entry)) in entries.enumerate() {
+            let n = first + n;
+            let position = |opened| Position {
+                child: at.index,
+                opened,
+                place: key.map_or(Place::Nth(n), |key| Place::Entry(key.clone())),
+            };
+            let resumed = std::mem::take(&mut opened);
+            if !PLAIN {
+                if self.nodes_left == 0 && self.position.is_empty() && !resumed {
+                    self.position.push(position(false));
+                    return (End::Stopped, wrote);
+                }
+                self.nodes_left = self.nodes_left.saturating_sub(1);
+            }
+            let (groups_before, marks_before) = (self.active.len(), self.marks.len());
+            let inside = if PLAIN { Some(Scope::PLAIN) } else { self.admits_entry(&at, key, n, entry) };
+            let outcome = match inside {
+                Some(inside) => self.entry::<PLAIN>(&at, entry, inside, resumed, position),
+                None => (End::Done, false),
+            };
+            self.active.truncate(groups_before);
+            self.marks.truncate(marks_before);
+            wrote |= outcome.1;
+            if outcome.0 == End::Stopped {
+                return (End::Stopped, wrote);
+            }
+        }
+        (End::Done, wrote)
+    }
+
+    fn entry<const PLAIN: bool>(
+        &mut self,
+        at: &Entries,
+        entry: &Inner,
+        inside: Scope,
+        opened: bool,
+        position: impl FnOnce(bool) -> Position,
+    ) -> (End, bool) {
+        let mark = self.out.len();
+        let plain = PLAIN || inside.is_plain();
+        let mut wrote = opened;
+        if !opened {
+            self.start(at.node, at.tag, at.level.top);
+            self.out.push(b'>');
+            if !plain {
+                match self.keys(entry, inside) {
+                    Some(asked_for) => wrote |= asked_for,
+                    None => {
+                        self.out.truncate(mark);
+                        return (End::Done, false);
+                    }
+                }
+            }
+        }
+        let (end, some) = self.inside::<PLAIN>(entry, inside, Level { top: false, entry: !plain });
+        self.finish(at.tag, mark, end, wrote || some, inside.is_whole(), position)
+    }
+
+    /// Writes an entry's keys, which come along with whatever is selected. True where they are asked for themselves;
+    /// None where one may not be read: without its keys an entry is nothing that may be shown.
+    fn keys(&mut self, entry: &Inner, scope: Scope) -> Option<bool> {
+        let mut asked_for = false;
+        for child in entry.iter() {
+            let tag = self.tags.get(child.node);
+            let (true, Content::Leaf(value)) = (tag.key, &child.content) else { continue };
+            let marks_before = self.marks.len();
+            self.may_read(child.node, Instance::Only, scope.rights)?;
+            self.marks.truncate(marks_before);
+            asked_for |= scope.is_whole() || self.wants_leaf(child.node, value, scope);
+            self.leaf(child.node, tag, value, false, false);
+        }
+        Some(asked_for)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one level's state, kept in registers")]
+    fn leaf_list<const PLAIN: bool>(
+        &mut self,
+        child: &Child,
+        tag: Tag,
+        values: &[Value],
+        scope: Scope,
+        level: Level,
+        index: usize,
+        resume: Option<Position>,
+    ) -> (End, bool) {
+        let Some(tagged) = self.reports(child, tag, values) else { return (End::Done, false) };
+        let from = match resume {
+            Some(Position { place: Place::Nth(n), .. }) => n,
+            _ => 0,
+        };
+        let mut wrote = false;
+        for (n, value) in values.iter().enumerate().skip(from) {
+            if PLAIN || self.admits_value(child.node, value, scope) {
+                self.leaf(child.node, tag, value, tagged, level.top);
+                wrote = true;
+                if self.out.len() >= self.full {
+                    self.position.push(Position { child: index, opened: false, place: Place::Nth(n + 1) });
+                    return (End::Stopped, true);
+                }
+            }
+        }
+        (End::Done, wrote)
+    }
+
+    /// Whether the with-defaults mode reports a leaf or leaf-list, and if so whether it is tagged.
+    fn reports(&self, child: &Child, tag: Tag, values: &[Value]) -> Option<bool> {
+        match self.options.defaults {
+            WithDefaults::ReportAll => Some(false),
+            WithDefaults::Explicit => (!child.default || !tag.config).then_some(false),
+            WithDefaults::Trim => (!self.holds_default(child, tag, values)).then_some(false),
+            WithDefaults::ReportAllTagged => Some(self.holds_default(child, tag, values)),
+        }
+    }
+
+    fn holds_default(&self, child: &Child, tag: Tag, values: &[Value]) -> bool {
+        // A default in a key's type has no meaning (RFC 7950 section 7.8.2).
+        if tag.key || child.default {
+            return child.default;
+        }
+        let node = self.schema.node(child.node);
+        // The model's order is not the canonical one of a leaf-list that the system orders.
+        let same = |a: &[Value], b: &[Value]| a == b || !node.user_ordered && a.iter().all(|value| b.contains(value));
+        node.defaults.len() == values.len() && same(&node.defaults, values)
+    }
+}
+
+/// What is asked of a list.
+#[derive(Clone, Copy, Default)]
+struct EntriesWanted {
+    whole: bool,
+    /// So many groups at the end of the active ones apply to every entry.
+    every: usize,
+    /// There are wants of entries by key or position.
+    single: bool,
+}
+
+impl EntriesWanted {
+    fn nothing(self) -> bool {
+        !self.whole && self.every == 0 && !self.single
+    }
+
+    fn only_keyed(self) -> bool {
+        !self.whole && self.every == 0
+    }
+}
+
+/// The list whose entries are being written.
+#[derive(Clone, Copy)]
+struct Entries {
+    node: NodeId,
+    tag: Tag,
+    scope: Scope,
+    level: Level,
+    index: usize,
+    wanted: EntriesWanted,
+}
+
+/// What may pass: selection and access.
+impl<'w> Walk<'w> {
+    /// The levels below a node that is selected itself.
+    fn below_selected(&self) -> Part {
+        Part::All(self.options.max_depth.map_or(UNBOUNDED, |depth| depth.saturating_sub(1)))
+    }
+
+    fn applying(&self, start: usize, end: usize) -> impl Iterator<Item = &'w Group> + '_ {
+        let groups = self.groups.expect("ranges of groups come from a selection with groups");
+        self.active[start..end].iter().map(|id| groups.get(*id))
+    }
+
+    /// The part of `inner` that those groups ask for whose conditions it meets; None where that is none. Leaves the
+    /// groups on the stack.
+    fn part_of(&mut self, asked: &[GroupId], inner: &Inner, rights: Rights) -> Option<Part> {
+        let groups = self.groups.expect("groups were asked for");
+        let start = self.active.len();
+        let mut whole = false;
+        for &id in asked {
+            let group = groups.get(id);
+            let marks = &mut self.marks;
+            let access = self.access;
+            let holds = group.holds(inner, |node, instance| match rights {
+                Rights::Everything => true,
+                Rights::Marks(from, to) => {
+                    let before = marks.len();
+                    let readable = access.is_none_or(|access| match access.extent(node) {
+                        Extent::All => true,
+                        Extent::Some => access.reads(node, instance, marks, from..to),
+                        Extent::None => false,
+                    });
+                    marks.truncate(before);
+                    readable
+                }
+            });
+            if holds {
+                whole |= group.whole;
+                self.active.push(id);
+            }
+        }
+        if whole {
+            self.active.truncate(start);
+            return Some(self.below_selected());
+        }
+        (self.active.len() > start).then_some(Part::Groups(start, self.active.len()))
+    }
+
+    /// Whether no instance of the node may be read.
+    fn hides(&self, node: NodeId, scope: Scope) -> bool {
+        matches!(scope.rights, Rights::Marks(..)) && self.access.is_some_and(|a| a.extent(node) == Extent::None)
+    }
+
+    /// The rights below an instance that may be read; None if it may not.
+    fn may_read(&mut self, node: NodeId, instance: Instance<'_>, rights: Rights) -> Option<Rights> {
+        let (Rights::Marks(start, end), Some(access)) = (rights, self.access) else { return Some(Rights::Everything) };
+        match access.extent(node) {
+            Extent::All => Some(Rights::Everything),
+            Extent::None => None,
+            Extent::Some => {
+                let before = self.marks.len();
+                if access.reads(node, instance, &mut self.marks, start..end) {
+                    Some(Rights::Marks(before, self.marks.len()))
+                } else {
+                    self.marks.truncate(before);
+                    None
+                }
+            }
+        }
+    }
+
+    fn wants_leaf(&self, node: NodeId, value: &Value, scope: Scope) -> bool {
+        match scope.part {
+            Part::All(levels) => levels > 0,
+            Part::Groups(start, end) => self.applying(start, end).any(|group| {
+                let wants = group.wants(node);
+                // `Whole` sorts before all values.
+                wants.first().is_some_and(|want| want.what == What::Whole)
+                    || wants
+                        .binary_search_by(|want| match &want.what {
+                            What::Value(wanted) => wanted.cmp(value),
+                            What::Whole => std::cmp::Ordering::Less,
+                            _ => std::cmp::Ordering::Greater,
+                        })
+                        .is_ok()
+            }),
+        }
+    }
+
+    fn admits_leaf(&mut self, child: &Child, value: &Value, scope: Scope) -> bool {
+        if !self.wants_leaf(child.node, value, scope) {
+            return false;
+        }
+        let before = self.marks.len();
+        let admitted = self.may_read(child.node, Instance::Only, scope.rights).is_some();
+        self.marks.truncate(before);
+        admitted
+    }
+
+    fn admits_value(&mut self, node: NodeId, value: &Value, scope: Scope) -> bool {
+        if !self.wants_leaf(node, value, scope) {
+            return false;
+        }
+        let before = self.marks.len();
+        let admitted = self.may_read(node, Instance::Value(value), scope.rights).is_some();
+        self.marks.truncate(before);
+        admitted
+    }
+
+    fn admits_whole(&mut self, node: NodeId, scope: Scope) -> bool {
+        let wanted = match scope.part {
+            Part::All(levels) => levels > 0,
+            Part::Groups(start, end) => {
+                self.applying(start, end).any(|group| group.wants(node).iter().any(|want| want.what == What::Whole))
+            }
+        };
+        let before = self.marks.len();
+        let admitted = wanted && self.may_read(node, Instance::Only, scope.rights).is_some();
+        self.marks.truncate(before);
+        admitted
+    }
+
+    fn admits_container(&mut self, node: NodeId, inner: &Inner, scope: Scope) -> Option<Scope> {
+        let part = match scope.part {
+            Part::All(0) => return None,
+            Part::All(UNBOUNDED) => Part::All(UNBOUNDED),
+            Part::All(levels) => Part::All(levels - 1),
+            Part::Groups(..) => Part::Groups(0, 0),
+        };
+        let wanted = match scope.part {
+            Part::All(_) => EntriesWanted { whole: true, ..EntriesWanted::default() },
+            Part::Groups(..) => self.wants_of_entries(node, scope),
+        };
+        if wanted.nothing() {
+            return None;
+        }
+        let rights = self.may_read(node, Instance::Only, scope.rights)?;
+        if scope.is_whole() {
+            return Some(Scope { part, rights });
+        }
+        if wanted.whole {
+            return Some(Scope { part: self.below_selected(), rights });
+        }
+        let asked = self.active.split_off(self.active.len() - wanted.every);
+        self.part_of(&asked, inner, rights).map(|part| Scope { part, rights })
+    }
+
+    /// Puts the groups that apply to every instance of `node` on the stack.
+    fn wants_of_entries(&mut self, node: NodeId, scope: Scope) -> EntriesWanted {
+        let mut wanted = EntriesWanted::default();
+        match scope.part {
+            Part::All(levels) => wanted.whole = levels > 0,
+            Part::Groups(start, end) => {
+                let groups = self.groups.expect("ranges of groups come from a selection with groups");
+                for i in start..end {
+                    for want in groups.get(self.active[i]).wants(node) {
+                        match want.what {
+                            What::Whole => wanted.whole = true,
+                            What::Inside(id) => {
+                                self.active.push(id);
+                                wanted.every += 1;
+                            }
+                            // There may be very many, and they are found by their key.
+                            What::Value(_) | What::Entry(..) | What::Position(..) => {
+                                wanted.single = true;
+                                break;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        wanted
+    }
+
+    /// The keys of the entries that are asked for by key, in order.
+    fn keys_wanted(&self, node: NodeId, scope: Scope) -> Vec<&'w Key> {
+        let Part::Groups(start, end) = scope.part else { return Vec::new() };
+        let wants = self.applying(start, end).flat_map(|group| group.wants(node));
+        let mut keys: Vec<&Key> = wants
+            .filter_map(|want| match &want.what {
+                What::Entry(key, _) => Some(key),
+                _ => None,
+            })
+            .collect();
+        keys.sort();
+        keys.dedup();
+        keys
+    }
+
+    fn admits_entry(&mut self, at: &Entries, key: Option<&Key>, n: usize, entry: &Inner) -> Option<Scope> {
+        let instance = key.map_or(Instance::Position(n + 1), Instance::Entry);
+        let (start, end) = match at.scope.part {
+            Part::All(levels) => {
+                let rights = self.may_read(at.node, instance, at.scope.rights)?;
+                let levels = if levels == UNBOUNDED { UNBOUNDED } else { levels - 1 };
+                return Some(Scope { part: Part::All(levels), rights });
+            }
+            Part::Groups(start, end) => (start, end),
+        };
+        if at.wanted.whole {
+            let rights = self.may_read(at.node, instance, at.scope.rights)?;
+            return Some(Scope { part: self.below_selected(), rights });
+        }
+        let mut asked = std::mem::take(&mut self.asked);
+        asked.clear();
+        asked.extend_from_slice(&self.active[self.active.len() - at.wanted.every..]);
+        if at.wanted.single {
+            for group in self.applying(start, end) {
+                let wants = group.wants(at.node);
+                let first = wants.partition_point(|want| match (&want.what, key) {
+                    (What::Entry(wanted, _), Some(key)) => wanted < key,
+                    (What::Position(wanted, _), None) => *wanted < n + 1,
+                    (What::Position(..), Some(_)) => false,
+                    _ => true,
+                });
+                for want in &wants[first..] {
+                    match (&want.what, key) {
+                        (What::Entry(wanted, id), Some(key)) if wanted == key => asked.push(*id),
+                        (What::Position(wanted, id), None) if *wanted == n + 1 => asked.push(*id),
+                        _ => break,
+                    }
+                }
+            }
+        }
+        let scope = if asked.is_empty() {
+            None
+        } else {
+            self.may_read(at.node, instance, at.scope.rights)
+                .and_then(|rights| self.part_of(&asked, entry, rights).map(|part| Scope { part, rights }))
+        };
+        self.asked = asked;
+        scope
+    }
+}
+
+#[cfg(test)]
+mod tests;

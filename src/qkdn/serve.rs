@@ -1,0 +1,166 @@
+//! `qkdn serve`: a NETCONF server for any modules. It keeps what it is given, and has nothing behind it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use clap::{ArgMatches, Command};
+use netconf::error::RpcError;
+use netconf::server::provider::{Operation, Provider, Requester};
+use netconf::server::{Options, Server, base_modules};
+use netconf::transport::auth::{PasswordRecord, Users};
+use netconf::transport::ssh;
+use netconf::yang::filter::Selection;
+use netconf::yang::{Schema, Tree};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Where to listen; port 0 lets the system pick one, which is printed
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: String,
+    /// A directory with NAME[@REVISION].yang files (repeatable)
+    #[arg(long = "yang-dir", value_name = "DIR")]
+    yang_dirs: Vec<PathBuf>,
+    /// A module to serve, with the features to enable; `:*` enables all, no list none (repeatable)
+    #[arg(long = "module", value_name = "NAME[@REVISION][:FEATURE,…|:*]")]
+    modules: Vec<String>,
+    /// A user; the --authorized-key and --password-file after it are that user's (repeatable)
+    #[arg(long = "user", value_name = "NAME", required = true)]
+    users: Vec<String>,
+    /// Public keys of the user before it, in the form of OpenSSH's authorized_keys (repeatable)
+    #[arg(long = "authorized-key", value_name = "FILE")]
+    authorized_keys: Vec<PathBuf>,
+    /// One line with the password, in clear, of the user before it
+    #[arg(long = "password-file", value_name = "FILE")]
+    password_files: Vec<PathBuf>,
+    /// The user to whom access control (RFC 8341) does not apply
+    #[arg(long, value_name = "NAME")]
+    superuser: Option<String>,
+    /// The server's private key; made if absent
+    #[arg(long, value_name = "FILE")]
+    host_key: PathBuf,
+    /// Where the configuration is kept; made if absent
+    #[arg(long, value_name = "DIR")]
+    state_dir: PathBuf,
+    /// The one directory that `file:` URLs may name
+    #[arg(long, value_name = "DIR")]
+    url_dir: Option<PathBuf>,
+    /// A file or FIFO with events and state to serve
+    #[arg(long, value_name = "FILE")]
+    feed: Option<PathBuf>,
+}
+
+pub fn order_matters(command: Command) -> Command {
+    command.after_help(
+        "Example: qkdn serve --listen 127.0.0.1:8300 --yang-dir . --module example:* \
+         --user admin --authorized-key admin.pub --superuser admin --host-key host_key --state-dir state",
+    )
+}
+
+/// Each user with the keys and passwords that follow it on the command line.
+pub fn users(matches: &ArgMatches) -> Result<Users, String> {
+    let places = |id: &str| matches.indices_of(id).into_iter().flatten().collect::<Vec<_>>();
+    let names: Vec<(usize, &String)> =
+        places("users").into_iter().zip(matches.get_many::<String>("users").into_iter().flatten()).collect();
+    let owner = |option: &str, place: usize| {
+        let before = names.iter().rev().find(|(at, _)| *at < place);
+        before.map(|(_, name)| name.as_str()).ok_or_else(|| format!("{option} must follow the --user that it is for"))
+    };
+    let mut users = Users::new();
+    let files = |id: &str| {
+        places(id).into_iter().zip(matches.get_many::<PathBuf>(id).into_iter().flatten()).collect::<Vec<_>>()
+    };
+    let mut known: Vec<&str> = Vec::new();
+    for (place, file) in files("authorized_keys") {
+        let user = owner("--authorized-key", place)?;
+        users.add_authorized_keys(user, file).map_err(|e| e.to_string())?;
+        known.push(user);
+    }
+    for (place, file) in files("password_files") {
+        let user = owner("--password-file", place)?;
+        let text = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
+        let password = text.strip_suffix('\n').unwrap_or(&text);
+        let password = password.strip_suffix('\r').unwrap_or(password);
+        if password.is_empty() || password.contains('\n') {
+            return Err(format!("{}: one line with a password is wanted", file.display()));
+        }
+        users.set_password(user, PasswordRecord::hash(password));
+        known.push(user);
+    }
+    match names.iter().find(|(_, name)| !known.contains(&name.as_str())) {
+        Some((_, name)) => Err(format!("user {name} has neither --authorized-key nor --password-file")),
+        None => Ok(users),
+    }
+}
+
+pub async fn run(args: Args, users: Users) -> Result<(), String> {
+    for dir in &args.yang_dirs {
+        if !dir.is_dir() {
+            return Err(format!("--yang-dir {}: no such directory", dir.display()));
+        }
+    }
+    if let Some(dir) = args.url_dir.as_ref().filter(|dir| !dir.is_dir()) {
+        return Err(format!("--url-dir {}: no such directory", dir.display()));
+    }
+    if let Some(feed) = args.feed.as_ref().filter(|feed| !feed.exists()) {
+        return Err(format!("--feed {}: no such file", feed.display()));
+    }
+    let schema = schema(&args)?;
+    let host_key = ssh::load_or_generate_host_key(&args.host_key).map_err(|e| e.to_string())?;
+    let listener = tokio::net::TcpListener::bind(&args.listen)
+        .await
+        .map_err(|e| format!("cannot listen on {}: {e}", args.listen))?;
+    let address = listener.local_addr().map_err(|e| e.to_string())?;
+    let options = Options { state_dir: args.state_dir, superuser: args.superuser };
+    let initial = Tree::initial(schema.clone());
+    let server = Server::start(schema.clone(), Bare { schema }, initial, options).await.map_err(|e| e.to_string())?;
+    let shutdown = crate::terminate::on_signal()?;
+    println!("qkdn: serving NETCONF over SSH on {address}");
+    let config = ssh::ServerConfig::new(vec![host_key], Arc::new(ArcSwap::from_pointee(users)));
+    let sessions = server.clone();
+    let serving = ssh::serve(listener, config, shutdown.clone(), move |stream, peer| {
+        let server = sessions.clone();
+        async move { server.serve(stream, peer).await }
+    });
+    let ended = tokio::select! {
+        ended = serving => ended,
+        () = async { shutdown.cancelled().await; server.stop(); std::future::pending().await } => Ok(()),
+    };
+    ended.map_err(|e| e.to_string())
+}
+
+fn schema(args: &Args) -> Result<Arc<Schema>, String> {
+    let mut builder = base_modules(Schema::builder());
+    for dir in &args.yang_dirs {
+        builder = builder.search_dir(dir);
+    }
+    for spec in &args.modules {
+        let (module, features) = spec.split_once(':').unwrap_or((spec, ""));
+        let (name, revision) = match module.split_once('@') {
+            Some((name, revision)) => (name, Some(revision)),
+            None => (module, None),
+        };
+        let features: Vec<&str> = features.split(',').filter(|f| !f.is_empty()).collect();
+        if name.is_empty() {
+            return Err(format!("--module {spec}: no module name"));
+        }
+        builder = builder.module(name, revision, &features);
+    }
+    builder.build().map_err(|e| e.to_string())
+}
+
+/// Nothing behind the server: no state, and no operation beyond the protocol's own.
+struct Bare {
+    schema: Arc<Schema>,
+}
+
+impl Provider for Bare {
+    async fn state(&self, _want: &Selection) -> Result<Tree, RpcError> {
+        Ok(Tree::new(self.schema.clone()))
+    }
+
+    async fn call(&self, operation: Operation, _who: &Requester) -> Result<Option<Tree>, RpcError> {
+        let name = &self.schema.node(operation.node).name;
+        Err(RpcError::operation_not_supported(format!("Nothing implements <{name}> here.")))
+    }
+}

@@ -1,0 +1,134 @@
+//! `cargo xtask bench netconf`: Debian's netconfd and `qkdn serve` in turn, and the ratio of what they do.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use self::server::{Netconfd, Ours, Server, Target};
+use crate::process::{Doing, Failure, Outcome, output, run};
+use crate::{apt, setup, test, workspace};
+
+mod server;
+
+/// The rows of the table: the load client's name for it, ours, and the ratio that we set ourselves.
+const ROWS: &[(&str, &str, f64)] = &[
+    ("get-1", "small get-config, 1 session", 1.5),
+    ("get-1-pipelined-16", "same, 16 pipelined", 1.0),
+    ("get-8", "same, 8 sessions", 2.0),
+    ("get-64", "same, 64 sessions", 2.0),
+    ("edit-running-1", "edit of one leaf in running, 1 session", 1.5),
+    ("edit-running-8", "same, 8 sessions", 1.5),
+    ("edit-candidate-commit-1", "edit of candidate and commit, 1 session", 2.0),
+    ("edit-candidate-commit-8", "same, 8 sessions", 2.0),
+    ("set-ups", "session set-ups, public key, 4 at a time", 3.0),
+    ("get-1-megabyte", "get-config of 1 MB, 1 session", 2.0),
+];
+
+/// Measurements of one server by the load client's name: the value and its unit.
+type Results = BTreeMap<String, (f64, String)>;
+
+/// Builds, measures both servers for `seconds` a row and prints the table.
+pub fn netconf(seconds: f64, only_netconfd: bool) -> Outcome {
+    apt::install(&[apt::TO_BUILD, apt::TO_BENCH].concat())?;
+    setup::modules()?;
+    let mut build = vec!["build", "--release", "--package", "tests", "--bin", "load"];
+    if !only_netconfd {
+        build.extend(["--package", "qkdn", "--bin", "qkdn"]);
+    }
+    run(&mut test::cargo_command(&build))?;
+
+    let directory = workspace::target().join("bench");
+    let netconfd = measure::<Netconfd>(&directory.join("netconfd"), seconds)?;
+    let ours = if only_netconfd { Results::new() } else { measure::<Ours>(&directory.join("ours"), seconds)? };
+    facts()?;
+    table(&netconfd, &ours);
+    Ok(())
+}
+
+/// Starts the server once for each target that it edits, empty each time, and measures it.
+fn measure<S: Server>(directory: &Path, seconds: f64) -> Outcome<Results> {
+    let mut results = Results::new();
+    for (target, extra) in [(Target::Running, None), (Target::Candidate, Some("--only-edits"))] {
+        println!("measuring {} with edits of {}", S::NAME, target.name());
+        // Left there at the end, for its logs.
+        if directory.exists() {
+            fs::remove_dir_all(directory).doing(directory.display())?;
+        }
+        fs::create_dir_all(directory).doing(directory.display())?;
+        let key = keypair(directory, "client-key")?;
+        let server = S::start(directory, &key, target)?;
+        let mut load = Command::new(load_client());
+        load.arg(server.address()).args(["--user", server.user()]).arg("--key").arg(&key);
+        load.args(["--target", target.name(), "--seconds", &seconds.to_string()])
+            .args(extra)
+            .args(server.load_options());
+        let printed = output(&mut load)?;
+        for line in printed.lines() {
+            let mut fields = line.split('\t');
+            if let (Some(name), Some(value), Some(unit)) = (fields.next(), fields.next(), fields.next()) {
+                let value = value.parse().doing(line)?;
+                results.insert(name.to_owned(), (value, unit.to_owned()));
+            }
+        }
+        server.stop()?;
+    }
+    Ok(results)
+}
+
+fn load_client() -> PathBuf {
+    test::binary("release").with_file_name("load")
+}
+
+/// A fresh key pair; the file of the private key.
+pub fn keypair(directory: &Path, name: &str) -> Outcome<PathBuf> {
+    let file = directory.join(name);
+    output(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"]).arg(&file))?;
+    Ok(file)
+}
+
+/// On what and with what it was measured.
+fn facts() -> Outcome {
+    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let cpu = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1)).unwrap_or(" unknown CPU");
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let memory: u64 = memory
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse().ok())
+        .unwrap_or_default();
+    let kernel = output(Command::new("uname").arg("-r"))?;
+    println!("\n{}, {cores} cores, {} GiB, Linux {}", cpu.trim(), memory >> 20, kernel.trim());
+    for package in ["netconfd", "openssh-server"] {
+        println!("{package} {}", output(Command::new("dpkg-query").args(["-W", "-f=${Version}", package]))?);
+    }
+    println!("qkdn {} ({})", env!("CARGO_PKG_VERSION"), commit());
+    println!("client, servers and nothing else on loopback; SSH with aes256-gcm");
+    println!(
+        "netconfd: access control off, nothing is kept over a restart; qkdn: NACM on, each acknowledged edit durable\n"
+    );
+    Ok(())
+}
+
+fn commit() -> String {
+    let described =
+        output(Command::new("git").args(["describe", "--always", "--dirty"]).current_dir(workspace::root()));
+    described.map_or_else(|_: Failure| "no git".to_owned(), |text| text.trim().to_owned())
+}
+
+fn table(netconfd: &Results, ours: &Results) {
+    println!("| {:<42} | {:>12} | {:>12} | {:>7} | {:>6} |", "", "netconfd", "qkdn", "ratio", "wanted");
+    println!("|{:-<44}|{:->14}|{:->14}|{:->9}|{:->8}|", "", ":", ":", ":", ":");
+    for (name, title, wanted) in ROWS {
+        let cell = |results: &Results| match results.get(*name) {
+            Some((value, unit)) if unit == "1/s" => format!("{value:.0}/s"),
+            Some((value, unit)) => format!("{value:.1} {unit}"),
+            None => "-".to_owned(),
+        };
+        let ratio = match (netconfd.get(*name), ours.get(*name)) {
+            (Some((theirs, _)), Some((value, _))) => format!("{:.2}", value / theirs),
+            _ => "-".to_owned(),
+        };
+        println!("| {title:<42} | {:>12} | {:>12} | {ratio:>7} | {wanted:>6.1} |", cell(netconfd), cell(ours));
+    }
+}

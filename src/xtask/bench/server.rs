@@ -1,0 +1,228 @@
+//! The servers of the benchmark, each started as its own documentation has it, on a free port of loopback.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::keypair;
+use crate::process::{Doing, Failure, Outcome, line, output};
+use crate::{test, workspace};
+
+/// A server that does not greet by then never will.
+const START_LIMIT: Duration = Duration::from_secs(30);
+/// A server that does not end by then, once told to, is killed.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+/// The datastore that edits go to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    Running,
+    Candidate,
+}
+
+impl Target {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Candidate => "candidate",
+        }
+    }
+}
+
+/// A running server with the model `tests/bench/bench.yang`, and no data.
+pub trait Server: Sized {
+    const NAME: &'static str;
+
+    /// Starts it in an empty directory. The owner of `key` may log in.
+    fn start(directory: &Path, key: &Path, target: Target) -> Outcome<Self>;
+    fn address(&self) -> String;
+    fn user(&self) -> &str;
+    fn load_options(&self) -> Vec<String>;
+    fn stop(self) -> Outcome;
+}
+
+/// Debian's netconfd, with OpenSSH's sshd before it.
+pub struct Netconfd {
+    netconfd: Running,
+    sshd: Running,
+    address: SocketAddr,
+    user: String,
+}
+
+impl Server for Netconfd {
+    const NAME: &'static str = "netconfd";
+
+    fn start(directory: &Path, key: &Path, target: Target) -> Outcome<Self> {
+        let address = free_address()?;
+        let host_key = keypair(directory, "host-key")?;
+        let socket = directory.join("socket");
+        let config = directory.join("sshd_config");
+        let at = directory.display();
+        // MaxStartups: the client opens its sessions faster than sshd's default lets it.
+        let text = format!(
+            "Port {port}\nListenAddress {ip}\nHostKey {host_key}\nAuthorizedKeysFile {key}.pub\nPidFile none\n\
+             StrictModes no\nUsePAM no\nPasswordAuthentication no\nMaxStartups 500\nLogLevel ERROR\n\
+             Subsystem netconf \"/usr/sbin/netconf-subsystem --ncxserver-sockname={port}@{at}/socket\"\n",
+            port = address.port(),
+            ip = address.ip(),
+            host_key = host_key.display(),
+            key = key.display(),
+        );
+        fs::write(&config, text).doing(config.display())?;
+        // Where sshd, when root runs it, locks its unprivileged part in; Debian makes it when the service starts.
+        if !Path::new("/run/sshd").exists() {
+            let _ = fs::create_dir("/run/sshd");
+        }
+
+        let mut netconfd = daemon("netconfd")?;
+        netconfd
+            .arg(format!("--module={}", workspace::root().join("tests/bench/bench.yang").display()))
+            .arg(format!("--ncxserver-sockname={}", socket.display()))
+            .arg(format!("--port={}", address.port()))
+            .arg(format!("--target={}", target.name()))
+            .args(["--access-control=off", "--no-startup", "--log-level=error", "--max-sessions=500"])
+            .env("HOME", directory);
+        let netconfd = Running::new(netconfd, directory)?;
+        let mut sshd = daemon("sshd")?;
+        sshd.args(["-D", "-e", "-f"]).arg(&config);
+        let mut sshd = Running::new(sshd, directory)?;
+        sshd.await_greeting(address)?;
+        let user = output(Command::new("id").arg("-un"))?.trim().to_owned();
+        Ok(Self { netconfd, sshd, address, user })
+    }
+
+    fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    fn user(&self) -> &str {
+        &self.user
+    }
+
+    fn load_options(&self) -> Vec<String> {
+        // It answers no request that reaches it in one read with the client's hello.
+        vec!["--hello-pause".to_owned(), "20".to_owned()]
+    }
+
+    fn stop(self) -> Outcome {
+        self.sshd.stop()?;
+        self.netconfd.stop()
+    }
+}
+
+/// `qkdn serve`, with NACM on for the user that loads it.
+pub struct Ours {
+    qkdn: Running,
+    address: SocketAddr,
+}
+
+impl Server for Ours {
+    const NAME: &'static str = "qkdn";
+
+    fn start(directory: &Path, key: &Path, _: Target) -> Outcome<Self> {
+        let address = free_address()?;
+        let mut command = Command::new(test::binary("release"));
+        command.args(["serve", "--listen", &address.to_string(), "--module", "bench", "--yang-dir"]);
+        command.arg(workspace::root().join("tests/bench"));
+        for user in ["load", "admin"] {
+            command.args(["--user", user, "--authorized-key"]).arg(format!("{}.pub", key.display()));
+        }
+        command.args(["--superuser", "admin", "--host-key"]).arg(directory.join("host-key"));
+        command.arg("--state-dir").arg(directory.join("state"));
+        let mut qkdn = Running::new(command, directory)?;
+        qkdn.await_greeting(address)?;
+        Ok(Self { qkdn, address })
+    }
+
+    fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    fn user(&self) -> &str {
+        "load"
+    }
+
+    fn load_options(&self) -> Vec<String> {
+        vec!["--superuser".to_owned(), "admin".to_owned()]
+    }
+
+    fn stop(self) -> Outcome {
+        self.qkdn.stop()
+    }
+}
+
+/// A program with its output in a log file; it ends with us.
+struct Running {
+    child: Child,
+    name: String,
+    log: std::path::PathBuf,
+}
+
+impl Running {
+    fn new(mut command: Command, directory: &Path) -> Outcome<Self> {
+        let name = line(&command).split(' ').next().unwrap_or_default().to_owned();
+        let log = directory.join(format!("{name}.log"));
+        let file = File::create(&log).doing(log.display())?;
+        command.stdin(Stdio::null()).stderr(file.try_clone().doing(log.display())?).stdout(file);
+        let child = command.spawn().doing(&name)?;
+        Ok(Self { child, name, log })
+    }
+
+    /// Waits until an SSH server greets at `address`.
+    fn await_greeting(&mut self, address: SocketAddr) -> Outcome {
+        let end = Instant::now() + START_LIMIT;
+        while Instant::now() < end {
+            if let Some(status) = self.child.try_wait().doing(&self.name)? {
+                let log = fs::read_to_string(&self.log).unwrap_or_default();
+                return Err(Failure::new(format!("{}: {status}\n{}", self.name, log.trim_end())));
+            }
+            let mut greeting = [0; 4];
+            let greeted = TcpStream::connect_timeout(&address, Duration::from_secs(1)).and_then(|mut stream| {
+                stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+                stream.read_exact(&mut greeting)
+            });
+            if greeted.is_ok() && &greeting == b"SSH-" {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Err(Failure::new(format!("{} does not greet at {address} within {START_LIMIT:?}", self.name)))
+    }
+
+    /// Asks it to end, and waits until it has.
+    fn stop(mut self) -> Outcome {
+        output(Command::new("kill").arg(self.child.id().to_string()))?;
+        let end = Instant::now() + STOP_LIMIT;
+        while Instant::now() < end {
+            if self.child.try_wait().doing(&self.name)?.is_some() {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Err(Failure::new(format!("{} does not end within {STOP_LIMIT:?} of being told to", self.name)))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// A daemon's program by its full path, which sshd asks for.
+fn daemon(name: &str) -> Outcome<Command> {
+    workspace::program(name).map(Command::new).ok_or_else(|| Failure::new(format!("{name} is not installed")))
+}
+
+/// An address of loopback whose port is free now.
+fn free_address() -> Outcome<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).doing("a free port")?;
+    listener.local_addr().doing("a free port")
+}

@@ -1,0 +1,117 @@
+"""The servers that the foreign clients are driven against, each with its own directory, keys and free loopback port."""
+
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import time
+import tomllib
+
+HERE = pathlib.Path(__file__).resolve().parent
+HOST = "127.0.0.1"
+# A server that does not listen by then never will.
+START_S = 30
+
+
+class Server:
+    """A running server, and how to log in to it."""
+
+    def __init__(self, name, directory):
+        self.host, self.port = HOST, free_port()
+        self.directory = directory
+        self.key = keypair(directory / "client-key")
+        self.empty_file = directory / "empty"
+        self.empty_file.touch()
+        self.programs = []
+        with open(HERE / "servers" / f"{name}.toml", "rb") as file:
+            self.description = tomllib.load(file)
+        self.user = self.description["user"]
+        self.password = self.description.get("password")
+        self.scenario = self.description["scenario"]
+        try:
+            self.start()
+            self.wait()
+        except BaseException:
+            self.stop()
+            raise
+
+    def start(self):
+        """Writes the files that the description names and runs its commands, with what stands in {} filled in."""
+        fill = {
+            "binary": os.environ.get("QKDN_BINARY", str(HERE.parents[1] / "target/debug/qkdn")),
+            "directory": self.directory,
+            "here": HERE,
+            "yang": HERE.parents[1] / "yang",
+            "host": self.host,
+            "port": self.port,
+            "user": self.user,
+            "password": self.password,
+            "key": self.key,
+            "public_key": self.key.with_suffix(".pub").read_text(encoding="utf-8").strip(),
+        }
+        for name, content in self.description.get("file", {}).items():
+            (self.directory / name).write_text(content.format_map(fill), encoding="utf-8")
+        for directory in self.description.get("directories", []):
+            (self.directory / directory).mkdir()
+        for index, command in enumerate(self.description["command"]):
+            self.run(f"server-{index}.log", [word.format_map(fill) for word in command])
+
+    def run(self, log, command):
+        program = shutil.which(command[0]) or shutil.which(command[0], path="/usr/sbin:/sbin")
+        if program is None:
+            raise RuntimeError(f"{command[0]} is not there")
+        with open(self.directory / log, "wb") as file:
+            self.programs.append(
+                subprocess.Popen(
+                    [program, *command[1:]],
+                    stdin=subprocess.DEVNULL,
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                    cwd=self.directory,
+                    env=os.environ | {"HOME": str(self.directory)},
+                )
+            )
+
+    def wait(self):
+        """Returns when the server greets as an SSH server does, and fails when a program of it ended."""
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            for program in self.programs:
+                if program.poll() is not None:
+                    raise RuntimeError(f"{program.args[0]} ended with status {program.returncode}")
+            try:
+                with socket.create_connection((self.host, self.port), timeout=1) as connection:
+                    connection.settimeout(1)
+                    if connection.recv(4) == b"SSH-":
+                        return
+            except OSError:
+                time.sleep(0.05)
+        raise RuntimeError(f"no SSH server on {self.host}:{self.port} within {START_S} s")
+
+    def logs(self):
+        return "\n".join(
+            f"{file.name}:\n{file.read_text(encoding='utf-8', errors='replace')[-4000:]}"
+            for file in sorted(self.directory.glob("server-*.log"))
+        )
+
+    def stop(self):
+        for program in reversed(self.programs):
+            program.terminate()
+        for program in self.programs:
+            try:
+                program.wait(10)
+            except subprocess.TimeoutExpired:
+                program.kill()
+                program.wait()
+
+
+def keypair(file):
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "interop", "-f", file], check=True)
+    return file
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return probe.getsockname()[1]

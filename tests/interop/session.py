@@ -1,0 +1,213 @@
+"""What each foreign client is made to do, and the interface by which it is made to do it."""
+
+import pathlib
+import time
+
+from lxml import etree
+
+from transcript import MONITORING, NETCONF, NOTIFICATION
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+# Where the original texts are that get-schema must answer with.
+YANG = [ROOT / "yang", ROOT / "target/yang", ROOT / "tests/interop/yang"]
+
+SCHEMAS = f'<netconf-state xmlns="{MONITORING}"><schemas/></netconf-state>'
+# A reply or notification that is not there by then never will be.
+DEADLINE_S = 20
+
+
+class RpcError(Exception):
+    """An `<rpc-error>`, as the client passed it on."""
+
+    def __init__(self, element):
+        super().__init__(etree.tostring(element).decode())
+        self.element = element
+
+
+class Session:
+    """One NETCONF session of a foreign client. XML goes in as text and comes out as lxml elements; an `<rpc-error>` is
+    raised as RpcError. A client that lacks an operation sends it by its own way for operations it does not know."""
+
+    def capabilities(self):
+        """The server's capability URNs."""
+        raise NotImplementedError
+
+    def get(self, filter):
+        """The `<data>` of a get with a subtree filter."""
+        raise NotImplementedError
+
+    def get_config(self, source, filter):
+        raise NotImplementedError
+
+    def edit_config(self, target, config):
+        """`config` is what stands inside `<config>`."""
+        raise NotImplementedError
+
+    def lock(self, target):
+        raise NotImplementedError
+
+    def unlock(self, target):
+        raise NotImplementedError
+
+    def commit(self):
+        raise NotImplementedError
+
+    def discard_changes(self):
+        raise NotImplementedError
+
+    def get_schema(self, name, revision):
+        """The module's text."""
+        raise NotImplementedError
+
+    def create_subscription(self):
+        raise NotImplementedError
+
+    def notification(self, seconds):
+        """The next `<notification>`, or None if there is none within that time."""
+        raise NotImplementedError
+
+    def close(self):
+        """Ends the session with close-session."""
+        raise NotImplementedError
+
+
+def play(connect, server, transcript):
+    """Has the client do everything in the server's scenario and writes down what came of it."""
+    # Imported here, because it imports this module.
+    from with_ncclient import Client as Other
+
+    scenario = server.scenario
+    session = connect()
+    transcript.say("# capabilities")
+    capabilities = sorted(set(session.capabilities()))
+    for capability in capabilities:
+        transcript.say(f"  {capability}")
+
+    transcript.heading("schemas")
+    schemas(session, transcript)
+
+    transcript.heading("get")
+    transcript.element(session.get(scenario["get"]))
+    transcript.heading("get-config running")
+    transcript.element(session.get_config("running", scenario["config"]))
+
+    if any(":writable-running:" in capability for capability in capabilities):
+        transcript.heading("lock running, edit-config running, unlock running")
+        said(transcript, "lock", lambda: session.lock("running"))
+        other = Other(server)
+        said(transcript, "lock by another session", lambda: other.lock("running"))
+        other.close()
+        said(transcript, "edit-config", lambda: session.edit_config("running", scenario["edit"]))
+        said(transcript, "unlock", lambda: session.unlock("running"))
+        transcript.element(session.get_config("running", scenario["config"]))
+        said(transcript, "edit-config with a bad value", lambda: session.edit_config("running", scenario["bad_edit"]))
+
+    if any(":candidate:" in capability for capability in capabilities):
+        transcript.heading("lock candidate, edit-config candidate, commit, unlock candidate")
+        said(transcript, "lock", lambda: session.lock("candidate"))
+        said(transcript, "edit-config", lambda: session.edit_config("candidate", scenario["candidate_edit"]))
+        transcript.say("candidate:")
+        transcript.element(session.get_config("candidate", scenario["config"]))
+        said(transcript, "commit", session.commit)
+        said(transcript, "unlock", lambda: session.unlock("candidate"))
+        transcript.say("running:")
+        transcript.element(session.get_config("running", scenario["config"]))
+        transcript.heading("edit-config candidate, discard-changes")
+        said(transcript, "edit-config", lambda: session.edit_config("candidate", scenario["restore"]))
+        said(transcript, "discard-changes", session.discard_changes)
+        transcript.say("candidate:")
+        transcript.element(session.get_config("candidate", scenario["config"]))
+
+    transcript.heading("create-subscription, and what another session's RPC brings")
+    said(transcript, "create-subscription", session.create_subscription)
+    # Not every client can send an operation that it does not know.
+    other = Other(server)
+    said(transcript, "rpc by another session", lambda: other.rpc(scenario["trigger"]))
+    awaited(session, scenario["notification"], transcript)
+    if "clear" in scenario:
+        said(transcript, "rpc by another session", lambda: other.rpc(scenario["clear"]))
+        awaited(session, scenario["clear_notification"], transcript)
+    other.close()
+
+    transcript.heading("close-session")
+    said(transcript, "close-session", session.close)
+
+
+def schemas(session, transcript):
+    """Fetches every schema the server lists and holds it against the original text where there is one."""
+    listed = session.get(SCHEMAS).iter(f"{{{MONITORING}}}schema")
+    names = set()
+    for schema in listed:
+        identifier, version, form = (schema.findtext(f"{{{MONITORING}}}{tag}") for tag in ("identifier", "version", "format"))
+        if form.split(":")[-1] == "yang":
+            names.add((identifier, version or ""))
+    for name, revision in sorted(names):
+        text = session.get_schema(name, revision)
+        transcript.say(f"  {name}@{revision}: {kinship(name, revision, text)}")
+
+
+def kinship(name, revision, text):
+    """How a text that came by get-schema relates to the module's original."""
+    for directory in YANG:
+        for file in (directory / f"{name}@{revision}.yang", directory / f"{name}.yang"):
+            if file.exists():
+                original = file.read_text(encoding="utf-8")
+                if text == original:
+                    return "original text"
+                # XML clients differ in what they leave of white space at the ends of a text.
+                if text.strip() == original.strip():
+                    return "original text"
+                return "NOT the original text"
+    words = text.split()
+    declared = any(word in ("module", "submodule") and after == name for word, after in zip(words, words[1:]))
+    return "no original here, declares itself" if declared else "NOT that module"
+
+
+def said(transcript, what, operation):
+    """Runs an operation and writes down whether it was done or which error it met."""
+    try:
+        operation()
+        transcript.say(f"{what}: ok")
+    except RpcError as error:
+        transcript.say(f"{what}: rpc-error")
+        for child in error.element:
+            tag = etree.QName(child).localname
+            # error-message is for people, and free; so is error-info beyond its standard elements.
+            if tag in ("error-type", "error-tag", "error-severity", "error-app-tag"):
+                transcript.say(f"  {tag}: {(child.text or '').strip()}")
+            elif tag == "error-path":
+                transcript.say(f"  error-path: {(child.text or '').strip()}")
+
+
+def awaited(session, wanted, transcript):
+    """Writes down the first notification of the name in `wanted` whose leafs have the values in `wanted`; others, such
+    as another session's start, pass by."""
+    deadline = time.monotonic() + DEADLINE_S
+    while (left := deadline - time.monotonic()) > 0:
+        notification = session.notification(left)
+        if notification is None:
+            break
+        leafs = {etree.QName(leaf).localname: (leaf.text or "").split(":")[-1] for leaf in notification.iter("{*}*")}
+        if all(leafs.get(name) == value for name, value in wanted["leafs"].items()) and wanted["name"] in leafs:
+            transcript.element(notification)
+            return
+    transcript.say(f"no {wanted['name']} within {DEADLINE_S} s")
+
+
+def parse(text):
+    """An element of text or bytes, large ones too."""
+    text = text.encode() if isinstance(text, str) else text
+    return etree.fromstring(text.strip(), etree.XMLParser(huge_tree=True, remove_blank_text=False))
+
+
+def find(reply, tag, namespace=NETCONF):
+    """The element itself or a descendant of that name."""
+    return next(reply.iter(f"{{{namespace}}}{tag}"), None)
+
+
+def checked(reply):
+    """The reply, or RpcError for the first error it holds."""
+    error = find(reply, "rpc-error")
+    if error is not None:
+        raise RpcError(error)
+    return reply

@@ -1,0 +1,70 @@
+"""netconf-client: paramiko, a password where the server knows one."""
+
+from lxml import etree
+from netconf_client.connect import connect_ssh
+from netconf_client.error import RpcError as ForeignError
+from netconf_client.ncclient import Manager
+
+from session import DEADLINE_S, MONITORING, RpcError, Session, find, parse
+
+
+class Client(Session):
+    def __init__(self, server):
+        credentials = {"password": server.password} if server.password else {"key_filename": str(server.key)}
+        session = connect_ssh(host=server.host, port=server.port, username=server.user, **credentials)
+        self.session = session
+        self.manager = Manager(session, timeout=DEADLINE_S)
+
+    def capabilities(self):
+        return list(self.session.server_capabilities)
+
+    def get(self, filter):
+        return find(parse(self.manager.get(subtree(filter)).data_xml), "data")
+
+    def get_config(self, source, filter):
+        return find(parse(self.manager.get_config(source, subtree(filter)).data_xml), "data")
+
+    def edit_config(self, target, config):
+        wrapped = f'<config xmlns="urn:ietf:params:xml:ns:netconf:base:1.0">{config}</config>'
+        self._do(lambda: self.manager.edit_config(target=target, config=wrapped))
+
+    def lock(self, target):
+        self._do(lambda: self.manager.lock(target))
+
+    def unlock(self, target):
+        self._do(lambda: self.manager.unlock(target))
+
+    def commit(self):
+        self._do(self.manager.commit)
+
+    def discard_changes(self):
+        self._do(self.manager.discard_changes)
+
+    def get_schema(self, name, revision):
+        version = f"<version>{revision}</version>" if revision else ""
+        reply = self.rpc(f'<get-schema xmlns="{MONITORING}"><identifier>{name}</identifier>{version}</get-schema>')
+        return find(reply, "data", MONITORING).text
+
+    def create_subscription(self):
+        self._do(self.manager.create_subscription)
+
+    def notification(self, seconds):
+        taken = self.manager.take_notification(timeout=seconds)
+        return None if taken is None else parse(taken.notification_xml)
+
+    def rpc(self, operation):
+        return parse(self._do(lambda: self.manager.dispatch(operation)).xml)
+
+    def close(self):
+        self._do(self.manager.close_session)
+
+    @staticmethod
+    def _do(operation):
+        try:
+            return operation()
+        except ForeignError as error:
+            raise RpcError(find(parse(etree.tostring(error.reply_ele)), "rpc-error")) from error
+
+
+def subtree(filter):
+    return f'<filter xmlns="urn:ietf:params:xml:ns:netconf:base:1.0" type="subtree">{filter}</filter>'
