@@ -65,6 +65,14 @@ impl Validator {
         Ok(valid)
     }
 
+    /// Checks configuration with state, as `<get>` and files have it, by itself.
+    pub fn validate_data(schema: &Schema, data: &Tree) -> Result<(), Vec<RpcError>> {
+        let errors = |faults: Vec<Fault>| faults.into_iter().map(|fault| rpc_error(schema, fault)).collect::<Vec<_>>();
+        let mut mirror = DataTree::new();
+        build(schema, &mut mirror, None, data.root()).map_err(|fault| errors(vec![fault]))?;
+        mirror.validate(schema.context(), Kind::Data, None).map(|_| ()).map_err(errors)
+    }
+
     /// Checks the input or output of an RPC or action, or a notification, against itself and `datastore`.
     pub fn validate_operation(&mut self, operation: &Tree, kind: Kind, datastore: &Tree) -> Result<(), Vec<RpcError>> {
         let schema = &*self.schema.clone();

@@ -36,6 +36,8 @@ pub struct Change {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Config,
+    /// Configuration with state, of the modules that have some there.
+    Data,
     Rpc,
     Reply,
     Notification,
@@ -149,7 +151,7 @@ impl DataTree {
     /// An anydata or anyxml without its content: constraints can only ask whether it is there.
     pub fn add_any(&mut self, context: &Context, parent: Option<Cursor>, node: NodePointer) -> Result<Cursor, Fault> {
         self.add(context, parent, node, |parent, module, name, new| unsafe {
-            ffi::lyd_new_any(parent, module, name, ptr::null(), c"".as_ptr(), 0, u32::from(output_flag(node)), new)
+            ffi::lyd_new_any(parent, module, name, ptr::null(), ptr::null(), 0, u32::from(output_flag(node)), new)
         })
     }
 
@@ -192,9 +194,13 @@ impl DataTree {
         let mut diff = ptr::null_mut();
         // SAFETY: `root` is the first top-level node or null; the diff is ours to free.
         unsafe {
-            let options = ffi::LYD_VALIDATE_NO_STATE | ffi::LYD_VALIDATE_MULTI_ERROR;
+            let mut all = |options| {
+                let options = options | ffi::LYD_VALIDATE_MULTI_ERROR;
+                ffi::lyd_validate_all(&mut self.root, context.as_raw(), options, &mut diff)
+            };
             let rc = match kind {
-                Kind::Config => ffi::lyd_validate_all(&mut self.root, context.as_raw(), options, &mut diff),
+                Kind::Config => all(ffi::LYD_VALIDATE_NO_STATE),
+                Kind::Data => all(ffi::LYD_VALIDATE_PRESENT),
                 _ => {
                     let data_type = match kind {
                         Kind::Rpc => ffi::lyd_type::LYD_TYPE_RPC_YANG,

@@ -113,3 +113,25 @@ fn operations_are_validated_with_their_input() {
     let errors = validator.validate_operation(&bad, Kind::Rpc, &running).unwrap_err();
     assert_eq!(errors[0].tag, ErrorTag::DataMissing, "{errors:?}");
 }
+
+#[test]
+fn anydata_counts_by_its_presence() {
+    let mut bench = Bench::new();
+    let system = "<system xmlns=\"urn:fixture\"><any><x xmlns=\"urn:x\">1</x></any></system>";
+    bench.commit(&format!("{system}{}", servers("<server><name>a</name></server>"))).unwrap();
+    assert!(bench.validator.mirror.is_some(), "all of it was validated");
+    bench.commit(&servers("<server><name>b</name></server>")).unwrap();
+}
+
+#[test]
+fn data_is_validated_with_its_state() {
+    let schema = fixture::schema();
+    let check = |body: &str| {
+        let text = format!("<data>{}</data>", servers(body));
+        let document = Document::parse(&text, &Limits::default()).unwrap();
+        Validator::validate_data(&schema, &edit::read_data(&schema, document.root()).unwrap())
+    };
+    check("<server><name>a</name><statistics><hits>1</hits></statistics></server><sample><at>1</at></sample>").unwrap();
+    let errors = check("<server><name>a</name><backup>z</backup></server>").unwrap_err();
+    assert_eq!(errors[0].app_tag.as_deref(), Some("instance-required"), "{errors:?}");
+}
