@@ -44,9 +44,11 @@ fn a_server_that_cannot_start_says_why_in_one_line() {
     file("broken.yang", "module broken { namespace urn:b; prefix b; leaf x { type nonsense; } }");
     file("empty", "");
     file("not-a-directory", "x");
-    let with = |args: &'static [&'static str]| refusal(path, |c| {
-        c.args(args);
-    });
+    let with = |args: &'static [&'static str]| {
+        refusal(path, |c| {
+            c.args(args);
+        })
+    };
     for (args, wanted) in [
         (&["--module", "missing"][..], "missing"),
         (&["--module", "broken"], "nonsense"),

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio::sync::mpsc;
 
 use super::Shared;
 use super::nacm::UserAccess;
-use super::provider::{Event, Provider, Queued};
+use super::provider::{Event, EventReceiver, Provider, Queued};
 use super::session::{End, Entry};
 use super::stream::{self, Message, Notification, Publisher, Subscription};
 use crate::message;
@@ -33,8 +32,8 @@ pub struct Subscriber {
 const REPORTED_EDITS: usize = 1000;
 
 /// Puts events on the stream in the order in which they come.
-pub(super) async fn publish(schema: Arc<Schema>, mut publisher: Publisher, mut queue: mpsc::Receiver<Queued>) {
-    while let Some(queued) = queue.recv().await {
+pub(super) async fn publish(schema: Arc<Schema>, mut publisher: Publisher, mut queue: EventReceiver) {
+    while let Some(queued) = queue.next().await {
         let tree = match queued {
             Queued::Event(Event::Notification(tree)) => tree,
             // On-change subscriptions, which this is for, come with YANG-Push.

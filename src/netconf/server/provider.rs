@@ -79,10 +79,44 @@ pub const EVENT_QUEUE: usize = 1024;
 pub struct EventSender(mpsc::Sender<Queued>);
 
 /// What waits in the queue.
+#[derive(Debug)]
 pub(super) enum Queued {
     Event(Event),
     /// Answered when all before it can be delivered.
     Mark(oneshot::Sender<()>),
+}
+
+/// The other end of an [`EventSender`].
+#[derive(Debug)]
+pub struct EventReceiver(mpsc::Receiver<Queued>);
+
+impl EventReceiver {
+    /// The next event; None when there are no senders any more. Cancelled, it has lost nothing.
+    pub async fn recv(&mut self) -> Option<Event> {
+        while let Some(queued) = self.0.recv().await {
+            match queued {
+                Queued::Event(event) => return Some(event),
+                // Whoever waited may have gone.
+                Queued::Mark(done) => drop(done.send(())),
+            }
+        }
+        None
+    }
+
+    /// The next event that is there.
+    pub fn try_recv(&mut self) -> Option<Event> {
+        while let Ok(queued) = self.0.try_recv() {
+            match queued {
+                Queued::Event(event) => return Some(event),
+                Queued::Mark(done) => drop(done.send(())),
+            }
+        }
+        None
+    }
+
+    pub(super) async fn next(&mut self) -> Option<Queued> {
+        self.0.recv().await
+    }
 }
 
 /// The server has stopped.
@@ -91,9 +125,10 @@ pub(super) enum Queued {
 pub struct Stopped;
 
 impl EventSender {
-    pub(super) fn channel() -> (EventSender, mpsc::Receiver<Queued>) {
+    /// A queue of its own: what a provider sends can be taken from it without a server.
+    pub fn channel() -> (EventSender, EventReceiver) {
         let (sender, receiver) = mpsc::channel(EVENT_QUEUE);
-        (EventSender(sender), receiver)
+        (EventSender(sender), EventReceiver(receiver))
     }
 
     /// Waits for room in the queue ([`EVENT_QUEUE`]).

@@ -15,6 +15,10 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'
             let message = "Source and target are the same datastore.";
             return Err(RpcError::invalid_value(message).with_type(ErrorType::Protocol).into());
         }
+        // What the user may not read is not there to be copied (RFC 8341 section 3.2.6).
+        Source::Datastore(datastore) if !request.access.is_exempt() => {
+            Err(request.access.readable(&request.shared.datastores.read(datastore)))
+        }
         Source::Datastore(datastore) => Ok(datastore),
         Source::Config(config) => Err(edit::read_config(&request.shared.schema, config)?),
     };
