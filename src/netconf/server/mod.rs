@@ -100,8 +100,8 @@ impl<P: Provider> Clone for Server<P> {
 }
 
 impl<P: Provider> Server<P> {
-    /// Recovers what the state directory holds, applies it to the provider, and is then ready to [`Server::serve`].
-    /// `initial` is the configuration of a server that has never run.
+    /// Recovers what the state directory holds, and is then ready to [`Server::serve`]. `initial` is the configuration of
+    /// a server that has never run. What was recovered has not been applied: that is for whoever started the device.
     pub async fn start(schema: Arc<Schema>, provider: P, initial: Tree, options: Options) -> Result<Self, StartError> {
         let directory = record::StateDirectory::open(&options.state_dir).map_err(RecoveryError::from)?;
         let datastores = Datastores::open(schema.clone(), &directory, &initial)?;
