@@ -4,12 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use netconf::error::ErrorTag;
-use netconf::server::provider::EVENT_QUEUE;
+use netconf::server::provider::{EventReceiver, events};
 use netconf::xml::{Document, Limits};
 use netconf::yang::edit;
 use netconf::yang::ffi::data::Kind;
 use netconf::yang::validate::Validator;
-use tokio::sync::mpsc;
 
 use super::*;
 use crate::physics::System;
@@ -24,7 +23,7 @@ const BEGIN: i64 = 1_795_305_600 + 420;
 
 struct Life {
     agent: Agent<SimulatedModule>,
-    events: mpsc::Receiver<Event>,
+    events: EventReceiver,
     schema: Arc<Schema>,
     running: Tree,
     validator: Validator,
@@ -59,7 +58,7 @@ impl Life {
         let schema = running.as_ref().map_or_else(schema, |tree| tree.schema().clone());
         let running = running.unwrap_or_else(|| Tree::initial(schema.clone()));
         let agent = Agent::open(module(clock()), schema.clone(), directory, clock.clone()).unwrap();
-        let (sender, events) = mpsc::channel(EVENT_QUEUE);
+        let (sender, events) = events();
         agent.start(sender);
         agent.apply(&Tree::initial(schema.clone()), &running, &[]).await.unwrap();
         let validator = Validator::new(schema.clone());
@@ -101,7 +100,7 @@ impl Life {
     /// The notifications so far, as XML.
     fn told(&mut self) -> Vec<String> {
         let mut told = Vec::new();
-        while let Ok(event) = self.events.try_recv() {
+        while let Some(event) = self.events.try_next() {
             if let Event::Notification(tree) = event {
                 let valid = self.validator.validate_operation(&tree, Kind::Notification, &self.running);
                 let xml = xml(&tree);
@@ -257,7 +256,7 @@ async fn a_fibre_cut_is_told_at_once() {
     life.fault("<fibre-cut/>").await;
     let mut told = String::new();
     while !told.contains("qkd-link-down") {
-        let event = tokio::time::timeout(Duration::from_secs(2), life.events.recv()).await.unwrap().unwrap();
+        let event = tokio::time::timeout(Duration::from_secs(2), life.events.next()).await.unwrap().unwrap();
         if let Event::Notification(tree) = event {
             told = xml(&tree);
         }

@@ -79,6 +79,7 @@ pub const EVENT_QUEUE: usize = 1024;
 pub struct EventSender(mpsc::Sender<Queued>);
 
 /// What waits in the queue.
+#[derive(Debug)]
 pub(super) enum Queued {
     Event(Event),
     /// Answered when all before it can be delivered.
@@ -106,5 +107,46 @@ impl EventSender {
         let (done, waiting) = oneshot::channel();
         self.0.send(Queued::Mark(done)).await.map_err(|_| Stopped)?;
         waiting.await.map_err(|_| Stopped)
+    }
+}
+
+/// A provider's events where there is no server: for whoever wants to see what a provider tells, such as its tests.
+#[derive(Debug)]
+pub struct EventReceiver(mpsc::Receiver<Queued>);
+
+/// A queue of [`EVENT_QUEUE`] events.
+pub fn events() -> (EventSender, EventReceiver) {
+    let (sender, receiver) = EventSender::channel();
+    (sender, EventReceiver(receiver))
+}
+
+impl EventReceiver {
+    /// The next event; None when all senders are gone.
+    pub async fn next(&mut self) -> Option<Event> {
+        loop {
+            let queued = self.0.recv().await?;
+            if let Some(event) = queued.event() {
+                return Some(event);
+            }
+        }
+    }
+
+    /// The next event, if one waits.
+    pub fn try_next(&mut self) -> Option<Event> {
+        std::iter::from_fn(|| self.0.try_recv().ok()).find_map(Queued::event)
+    }
+}
+
+impl Queued {
+    /// The event, or an answer to who waits for those before.
+    fn event(self) -> Option<Event> {
+        match self {
+            Queued::Event(event) => Some(event),
+            Queued::Mark(done) => {
+                // Who no longer waits needs no answer.
+                let _gone = done.send(());
+                None
+            }
+        }
     }
 }
