@@ -23,6 +23,7 @@ const ROWS: &[(&str, &str, f64)] = &[
     ("edit-candidate-commit-8", "same, 8 sessions", 2.0),
     ("set-ups", "session set-ups, public key, 4 at a time", 3.0),
     ("get-1-megabyte", "get-config of 1 MB, 1 session", 2.0),
+    ("get-1-megabyte-bytes", "same, with each one's own white space", 2.0),
 ];
 
 /// Measurements of one server by the load client's name: the value and its unit.

@@ -6,7 +6,15 @@ use std::process::Command;
 use crate::process::{Doing, Failure, Outcome};
 use crate::steps::{Done, Steps};
 use crate::test::{files, quiet};
-use crate::{venv, workspace};
+use crate::{setup, venv, workspace};
+
+/// Sets up and runs the checkers and nothing else. Returns whether none failed.
+pub fn run_all(ci: bool) -> bool {
+    let mut run = Steps::new(ci);
+    let set_up = run.step("setup", || setup::run().map(|()| Done::Passed));
+    steps(&mut run, set_up);
+    run.finish()
+}
 
 /// One step for each checker.
 pub fn steps(steps: &mut Steps, set_up: bool) {

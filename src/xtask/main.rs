@@ -31,6 +31,8 @@ enum Task {
     Test,
     /// As test, but with a missing tool a failure, as with CI=true in the environment
     Ci,
+    /// Set up, then check our YANG modules alone
+    Yang,
     /// Set up, build, and run a simulated network with its manager
     Demo {
         /// What to pass on to `qkdn demo`
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         Task::Setup => setup::run().map(|()| true),
         Task::Test => Ok(test::run_all(workspace::in_ci())),
         Task::Ci => Ok(test::run_all(true)),
+        Task::Yang => Ok(lint::run_all(workspace::in_ci())),
         Task::Demo { arguments } => demo::run_demo(&arguments).map(|()| true),
         Task::Bench { what: Bench::Netconf { seconds, only_netconfd } } => {
             bench::netconf(seconds, only_netconfd).map(|()| true)

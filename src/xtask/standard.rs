@@ -126,3 +126,6 @@ fn drop_others(target: &Path, pins: &Pins) -> Outcome {
 fn sum(text: &[u8]) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests;

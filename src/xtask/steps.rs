@@ -59,22 +59,22 @@ impl Steps {
             match result {
                 Ok(Done::Passed) => {
                     passed += 1;
-                    println!("  passed   {name:<24} {seconds:>7.1} s");
+                    println!("  passed   {name:<30} {seconds:>7.1} s");
                 }
                 Ok(Done::Skipped(why)) => {
                     skipped += 1;
-                    println!("  skipped  {name:<24}           {why}");
+                    println!("  skipped  {name:<30}           {why}");
                 }
                 Err(failure) => {
                     failed += 1;
                     let first = failure.to_string();
                     let first = first.lines().next().unwrap_or_default();
-                    println!("  FAILED   {name:<24} {seconds:>7.1} s {first}");
+                    println!("  FAILED   {name:<30} {seconds:>7.1} s {first}");
                 }
             }
         }
         let total: f64 = self.ended.iter().map(|(_, _, took)| took.as_secs_f64()).sum();
-        println!("  in all   {:<24} {total:>7.1} s", "");
+        println!("  in all   {:<30} {total:>7.1} s", "");
         println!("{passed} passed, {failed} failed, {skipped} skipped");
         failed == 0
     }

@@ -21,8 +21,8 @@ mod session;
 const MEASUREMENT_LIMIT: Duration = Duration::from_secs(60);
 /// Nor beyond this many requests a session.
 const REQUEST_LIMIT: u64 = 2_000_000;
-/// Entries of the large container: about 240 bytes of XML each, a megabyte in all.
-const LARGE_ENTRIES: usize = 4_200;
+/// Entries of the large container: about 190 bytes of XML each without white space, a megabyte in all.
+const LARGE_ENTRIES: usize = 5_400;
 /// Entries written with one edit.
 const ENTRIES_AN_EDIT: usize = 600;
 
@@ -219,7 +219,7 @@ async fn set_ups(login: &Login, span: Duration) -> Outcome {
     Ok(())
 }
 
-/// Get-configs of a megabyte.
+/// Get-configs of a megabyte. Counted in replies: one server's megabyte is another's and a quarter, for the white space.
 async fn large(session: &mut Session, span: Duration) -> Outcome {
     let start = Instant::now();
     let deadline = Deadline { at: start + span };
@@ -228,8 +228,9 @@ async fn large(session: &mut Session, span: Duration) -> Outcome {
         bytes += session.call(LARGE).await?.length;
         done += 1;
     }
-    print("get-1-megabyte", bytes as f64 / start.elapsed().as_secs_f64() / 1e6, "MB/s");
-    print("get-1-megabyte-size", bytes as f64 / done as f64 / 1e6, "MB");
+    let took = start.elapsed().as_secs_f64();
+    print("get-1-megabyte", done as f64 / took, "1/s");
+    print("get-1-megabyte-bytes", bytes as f64 / took / 1e6, "MB/s");
     Ok(())
 }
 

@@ -86,7 +86,11 @@ class Client(Session):
         return self._reply(self.driver.rpc(filter_=operation))
 
     def close(self):
-        self.rpc("<close-session/>")
+        try:
+            self.rpc("<close-session/>")
+        except BrokenPipeError:
+            # It ends each exchange with a line feed, sent once it has read the reply: by then the channel may be closed.
+            pass
         self._wait(self.driver.close())
         self.loop.close()
 

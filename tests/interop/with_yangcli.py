@@ -19,6 +19,8 @@ PROTOCOL = "urn:ietf:params:netconf:"
 REPLY = re.compile(r"<rpc-reply\b.*</rpc-reply>", re.DOTALL)
 TEXT = re.compile(r"<data\b[^>]*>(.*)</data>", re.DOTALL)
 EVENT = re.compile(r"<notification\b.*?</notification>", re.DOTALL)
+YANG = pathlib.Path(__file__).resolve().parent / "yang"
+OWN_MODULES = "/usr/share/yuma/modules"
 # It fetches by get-schema and compiles every module it does not know before it shows its first prompt.
 GREETING_S = 60
 
@@ -44,6 +46,7 @@ class Client(Session):
             "autoaliases": "false",
             "autouservars": "false",
             "home": self.files.name,
+            "modpath": f"{YANG}:{OWN_MODULES}",
         }
         self.program = subprocess.Popen(
             ["yangcli", *(f"--{name}={value}" for name, value in options.items())],
@@ -59,6 +62,11 @@ class Client(Session):
         self.greeting = self._until(PROMPT, GREETING_S)
         if "NETCONF session established" not in self.greeting:
             raise RuntimeError(f"yangcli did not connect: {self.greeting[-500:]}")
+        # It learns of modules from the hello, where RFC 7950 section 5.6.4 has no YANG 1.1 module, and from the older
+        # yang-library; and it drops a notification whose instance-identifier has a prefix of a module it does not know.
+        for module in server.description.get("yangcli_modules", []):
+            if "failed" in (printed := self._print(f"mgrload {module}")):
+                raise RuntimeError(f"yangcli: {printed}")
 
     def capabilities(self):
         # It prints the protocol's capabilities without their common beginning and knows modules only by name.

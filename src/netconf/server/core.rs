@@ -184,7 +184,7 @@ impl Datastores {
         if !errors.is_empty() && on_error != ErrorOption::ContinueOnError {
             return Err(errors);
         }
-        author.access.check_edits(&old, &new, &diff(&old, &new))?;
+        author.access.check_edits(&diff(&old, &new))?;
         if target == Datastore::Candidate {
             if test == TestOption::TestOnly {
                 let running = core.running.running.clone();
@@ -221,7 +221,7 @@ impl Datastores {
             Err(tree) => tree,
         };
         let old = core.tree(target);
-        author.access.check_edits(&old, &new, &diff(&old, &new))?;
+        author.access.check_edits(&diff(&old, &new))?;
         if target == Datastore::Candidate {
             self.set_candidate(&mut core, Some(new));
             return Ok(None);

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::Shared;
 use super::nacm::UserAccess;
-use super::provider::{Event, Provider};
+use super::provider::{Event, Provider, Queued};
 use super::session::{End, Entry};
 use super::stream::{self, Message, Notification, Publisher, Subscription};
 use crate::message;
@@ -33,12 +33,20 @@ pub struct Subscriber {
 const REPORTED_EDITS: usize = 1000;
 
 /// Puts events on the stream in the order in which they come.
-pub(super) async fn publish(schema: Arc<Schema>, mut publisher: Publisher, mut queue: mpsc::Receiver<Event>) {
-    while let Some(event) = queue.recv().await {
-        let tree = match event {
-            Event::Notification(tree) => tree,
+pub(super) async fn publish(schema: Arc<Schema>, mut publisher: Publisher, mut queue: mpsc::Receiver<Queued>) {
+    while let Some(queued) = queue.recv().await {
+        let tree = match queued {
+            Queued::Event(Event::Notification(tree)) => tree,
             // On-change subscriptions, which this is for, come with YANG-Push.
-            Event::Changed(_) => continue,
+            Queued::Event(Event::Changed(_)) => continue,
+            Queued::Mark(done) => {
+                if publisher.flush().await.is_err() {
+                    return;
+                }
+                // Whoever waited may have gone.
+                let _ = done.send(());
+                continue;
+            }
         };
         let Some(path) = notification_path(&schema, tree.root()) else {
             tracing::error!("an event without a notification in it is dropped");
@@ -157,14 +165,12 @@ pub(super) fn streams(schema: &Arc<Schema>, stream: &stream::Stream) -> Result<T
         description: &'s str,
         replay_support: bool,
         replay_log_creation_time: String,
-        replay_log_aged_time: Option<String>,
     }
     let one = One {
         name: stream.name(),
         description: stream.description(),
         replay_support: true,
         replay_log_creation_time: format!("{:.6}", stream.replay_log_creation_time()),
-        replay_log_aged_time: stream.replay_log_aged_time().map(|time| format!("{time:.6}")),
     };
     tree_at(schema, "/nc-notifications:netconf/streams", &Streams { stream: [one] })
 }

@@ -22,13 +22,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufRead, AsyncWrite};
-use tokio::sync::mpsc;
 
 use self::core::{Author, Committed, Datastores, RecoveryError, Version};
 use self::monitoring::Statistics;
 use self::nacm::UserAccess;
 use self::operation::Request;
-use self::provider::{EVENT_QUEUE, EventSender, Operation, Provider, Requester};
+use self::provider::{EventSender, Operation, Provider, Requester};
 use self::session::Sessions;
 use crate::capability::{self, Capabilities};
 use crate::error::RpcError;
@@ -77,7 +76,7 @@ pub struct Shared<P> {
     start_time: String,
     pub stream: stream::Stream,
     /// Where this server's own events go, beside the provider's.
-    events: EventSender,
+    pub(in crate::server) events: EventSender,
 }
 
 /// Adds the modules that every server implements, with the features that it has.
@@ -115,7 +114,7 @@ impl<P: Provider> Server<P> {
         )?;
         let capabilities = capabilities(&schema);
         let library = monitoring::library(&schema, &capabilities)?;
-        let (events, queue) = mpsc::channel(EVENT_QUEUE);
+        let (events, queue) = EventSender::channel();
         let shared = Arc::new(Shared {
             schema: schema.clone(),
             provider,
@@ -170,6 +169,8 @@ fn capabilities(schema: &Schema) -> Vec<String> {
     if let Some(revision) = library.and_then(|m| m.revision.as_deref()) {
         let content_id = monitoring::content_id(schema);
         all.push(format!("{}?revision={revision}&content-id={content_id}", capability::YANG_LIBRARY));
+        // RFC 7895, for clients that know modules-state only, such as yangcli.
+        all.push(format!("{}?revision=2016-06-21&module-set-id={content_id}", capability::YANG_LIBRARY_1_0));
     }
     // RFC 7950 section 5.6.4: only modules of YANG version 1 are announced in the hello; what netopeer2-cli looks for
     // there is among them.

@@ -22,12 +22,13 @@ use crate::yang::{Inner, NodeId, Schema, Tree};
 
 mod compile;
 mod edits;
+mod readable;
 mod table;
 
 use compile::RuleList;
 use table::{Table, UserRule};
 
-/// An access operation (RFC 8341 section 3.1.3). Exec is for protocol operations and actions, Read for notifications too.
+/// An access operation (RFC 8341 section 3.2.2). Exec is for protocol operations and actions, Read for notifications too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AccessOperation {
     Create,
@@ -130,9 +131,11 @@ pub struct Nacm {
     groups_of: HashMap<String, Vec<String>>,
     rule_lists: Vec<RuleList>,
     counters: Arc<DeniedCounters>,
-    /// By user name and external groups.
-    users: Mutex<HashMap<(String, Vec<String>), Arc<UserAccess>>>,
+    users: Mutex<Users>,
 }
+
+/// By user name and external groups.
+type Users = HashMap<(String, Vec<String>), Arc<UserAccess>>;
 
 /// True permits.
 #[derive(Clone, Copy, Debug)]
@@ -147,8 +150,8 @@ struct Defaults {
 const USERS_KEPT: usize = 256;
 
 impl Nacm {
-    /// The access control that `running` asks for. `previous` is returned where its part of the datastore is the same;
-    /// otherwise its counters go on counting.
+    /// The access control that `running` asks for: none without ietf-netconf-acm in its schema. `previous` is returned
+    /// where its part of the datastore is the same; otherwise its counters go on counting.
     pub fn compile(running: &Tree, previous: Option<&Arc<Nacm>>) -> Arc<Nacm> {
         compile::compile(running, previous)
     }
@@ -178,7 +181,7 @@ impl Nacm {
         access
     }
 
-    /// A recovery session of that user: nothing is denied to it (RFC 8341 section 3.2.3).
+    /// A recovery session of that user: nothing is denied to it (RFC 8341 section 3.3.3).
     pub fn recovery(&self, user: &str) -> Arc<UserAccess> {
         Arc::new(self.bare_view(user, Some(Because::Recovery)))
     }
@@ -287,12 +290,12 @@ impl UserAccess {
         }
     }
 
-    /// As [`UserAccess::operation`]: a denial is logged and counted, and the error is access-denied.
+    /// Enforces [`UserAccess::operation`]: a denial is logged and counted, and the error is access-denied.
     pub fn check_operation(&self, rpc: NodeId) -> Result<(), RpcError> {
         self.enforce_exec(rpc, self.operation(rpc))
     }
 
-    /// As [`UserAccess::action`]: a denial is logged and counted, and the error is access-denied.
+    /// Enforces [`UserAccess::action`] in the same way.
     pub fn check_action(&self, path: &InstancePath) -> Result<(), RpcError> {
         match path.last() {
             Some(step) => self.enforce_exec(step.node, self.action(path)),
@@ -300,7 +303,7 @@ impl UserAccess {
         }
     }
 
-    /// As [`UserAccess::notification`]: a denial is logged and counted. False drops the notification.
+    /// Enforces [`UserAccess::notification`]: a denial is logged and counted. False drops the notification.
     pub fn check_notification(&self, path: &InstancePath) -> bool {
         let decision = self.notification(path);
         if !decision.permit {
@@ -311,14 +314,14 @@ impl UserAccess {
         decision.permit
     }
 
-    /// Whether the user may make these edits, which turn `old` into `new`; created and deleted nodes count with all below
-    /// them that someone set. A denial is logged and counted once, and there is an access-denied with error-path for
-    /// each node denied, up to a bound.
-    pub fn check_edits(&self, old: &Tree, new: &Tree, edits: &[Edit]) -> Result<(), Vec<RpcError>> {
+    /// Whether the user may make these edits; created and deleted nodes count with all below them that someone set. A
+    /// denial is logged and counted once, and there is an access-denied with error-path for each node denied, up to a
+    /// bound.
+    pub fn check_edits(&self, edits: &[Edit]) -> Result<(), Vec<RpcError>> {
         if self.exempt.is_some() {
             return Ok(());
         }
-        let denied = self.denied_edits(old, new, edits);
+        let denied = self.denied_edits(edits);
         if denied.is_empty() {
             return Ok(());
         }
@@ -328,13 +331,22 @@ impl UserAccess {
             let (operation, because) = (denied.operation.as_str(), &denied.because);
             info!(user = %self.user, operation, path = %text, %because, "access denied");
             // The reason stays in the log: rules are not for everyone's eyes.
-            RpcError::access_denied(format!(
-                "Access to {operation} \"{}\" is denied.",
-                denied.shown.to_json_form(&self.schema)
-            ))
-            .with_path(denied.shown.to_error_path(&self.schema))
+            let shown = denied.shown.to_json_form(&self.schema);
+            RpcError::access_denied(format!("Access to {operation} \"{shown}\" is denied."))
+                .with_path(denied.shown.to_error_path(&self.schema))
         };
         Err(denied.iter().map(error).collect())
+    }
+
+    /// What of a tree the user may read: the source of a `<copy-config>`, from which the rest is silently omitted (section
+    /// 3.2.6). The
+    /// same version where that is all.
+    pub fn readable(&self, tree: &Tree) -> Tree {
+        let mut root = tree.root().clone();
+        if self.exempt.is_none() {
+            readable::prune(self, &mut root);
+        }
+        Tree::with_root(tree.schema().clone(), root)
     }
 
     fn enforce_exec(&self, node: NodeId, decision: Decision) -> Result<(), RpcError> {

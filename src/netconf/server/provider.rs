@@ -6,7 +6,7 @@ use crate::error::RpcError;
 use crate::yang::diff::Edit;
 use crate::yang::filter::Selection;
 use crate::yang::tree::Tree;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// The instrumentation behind a server.
 ///
@@ -74,4 +74,37 @@ pub enum Event {
 /// Events that wait for the server; a provider that finds it full waits, because an event must not be lost.
 pub const EVENT_QUEUE: usize = 1024;
 
-pub type EventSender = mpsc::Sender<Event>;
+/// Where a provider sends its events. Clones go to the same server.
+#[derive(Clone, Debug)]
+pub struct EventSender(mpsc::Sender<Queued>);
+
+/// What waits in the queue.
+pub(super) enum Queued {
+    Event(Event),
+    /// Answered when all before it can be delivered.
+    Mark(oneshot::Sender<()>),
+}
+
+/// The server has stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the server has stopped")]
+pub struct Stopped;
+
+impl EventSender {
+    pub(super) fn channel() -> (EventSender, mpsc::Receiver<Queued>) {
+        let (sender, receiver) = mpsc::channel(EVENT_QUEUE);
+        (EventSender(sender), receiver)
+    }
+
+    /// Waits for room in the queue ([`EVENT_QUEUE`]).
+    pub async fn send(&self, event: Event) -> Result<(), Stopped> {
+        self.0.send(Queued::Event(event)).await.map_err(|_| Stopped)
+    }
+
+    /// Waits until all that was sent before can be delivered.
+    pub(super) async fn settled(&self) -> Result<(), Stopped> {
+        let (done, waiting) = oneshot::channel();
+        self.0.send(Queued::Mark(done)).await.map_err(|_| Stopped)?;
+        waiting.await.map_err(|_| Stopped)
+    }
+}

@@ -236,7 +236,16 @@ impl SchemaBuilder {
     pub fn build(self) -> Result<Arc<Schema>, SchemaError> {
         let context = Context::load(&self.search_dirs, &self.sources, &self.modules)
             .map_err(|faults| SchemaError(faults.iter().map(|f| f.to_string()).collect()))?;
-        Ok(Arc::new(Schema::new(context, &self)))
+        let schema = Schema::new(context, &self);
+        // libyang does not look at what is asked for beside `*`.
+        for request in &self.modules {
+            let module = schema.modules.iter().find(|m| m.implemented && m.name == request.name);
+            let enabled = module.map(|m| m.features.as_slice()).unwrap_or_default();
+            if let Some(unknown) = request.features.iter().find(|f| *f != "*" && !enabled.contains(f)) {
+                return Err(SchemaError(vec![format!("module {}: feature {unknown} cannot be enabled", request.name)]));
+            }
+        }
+        Ok(Arc::new(schema))
     }
 }
 

@@ -134,6 +134,8 @@ fn a_crash_at_any_step_of_a_checkpoint_leaves_the_same_state() {
     crashes.push((copy(path), 8));
     for (crash, count) in &crashes {
         for _ in 0..2 {
+            // A start that crashes at once must not have removed what the next one needs.
+            assert_eq!(lines(&open(crash).unwrap().1), all[..*count], "{:?}", names(crash));
             let (mut journal, recovered) = open(crash).unwrap();
             assert_eq!(lines(&recovered), all[..*count], "{:?}", names(crash));
             // And it goes on from there, through the next checkpoint.

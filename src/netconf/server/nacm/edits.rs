@@ -6,7 +6,7 @@ use super::{AccessOperation, Because, UserAccess};
 use crate::yang::access::{Extent, Instance};
 use crate::yang::diff::{Change, Edit};
 use crate::yang::path::{InstancePath, Predicate};
-use crate::yang::{Content, Inner, NodeId, NodeKind, Tree};
+use crate::yang::{Content, Inner, NodeId, NodeKind};
 
 pub(super) struct Denied {
     pub operation: AccessOperation,
@@ -21,32 +21,26 @@ pub(super) struct Denied {
 const DENIALS_REPORTED: usize = 16;
 
 impl UserAccess {
-    pub(super) fn denied_edits(&self, old: &Tree, new: &Tree, edits: &[Edit]) -> Vec<Denied> {
-        let mut denied = Vec::new();
-        for edit in edits {
-            if let Some(found) = self.denied_edit(old, new, edit) {
-                denied.push(found);
-                if denied.len() == DENIALS_REPORTED {
-                    break;
-                }
-            }
-        }
-        denied
+    pub(super) fn denied_edits(&self, edits: &[Edit]) -> Vec<Denied> {
+        edits.iter().filter_map(|edit| self.denied_edit(edit)).take(DENIALS_REPORTED).collect()
     }
 
-    fn denied_edit(&self, old: &Tree, new: &Tree, edit: &Edit) -> Option<Denied> {
+    fn denied_edit(&self, edit: &Edit) -> Option<Denied> {
         let node = edit.path.last()?.node;
-        let (operation, tree) = match edit.change {
-            Change::Create => (AccessOperation::Create, Some(new)),
-            Change::Delete => (AccessOperation::Delete, Some(old)),
-            Change::Modify | Change::Move => (AccessOperation::Update, None),
+        let (operation, content) = match edit.change {
+            Change::Create => (AccessOperation::Create, &edit.after),
+            Change::Delete => (AccessOperation::Delete, &edit.before),
+            Change::Modify | Change::Move => (AccessOperation::Update, &None),
         };
         if self.table(operation).extent(node) == Extent::All {
             return None;
         }
+        let inside = match content {
+            Some(Content::Container(inner)) => Some(inner),
+            _ => None,
+        };
         let mut walk = EditWalk { access: self, operation, marks: Vec::new(), path: edit.path.clone() };
         let own = self.pass_path(operation, &edit.path, &mut walk.marks);
-        let inside = tree.and_then(|tree| locate(tree, &edit.path));
         let because = walk.denied(node, inside, own)?;
         let shown = if edit.change == Change::Delete { edit.path.clone() } else { walk.path.clone() };
         Some(Denied { operation, shown, path: walk.path, because })
@@ -114,18 +108,4 @@ impl EditWalk<'_> {
         }
         because
     }
-}
-
-/// The inside of the container or entry at a path.
-fn locate<'t>(tree: &'t Tree, path: &InstancePath) -> Option<&'t Inner> {
-    let mut inner = tree.root();
-    for step in &path.steps {
-        inner = match (&inner.get(step.node)?.content, &step.predicate) {
-            (Content::Container(inside), _) => inside,
-            (Content::List(list), Predicate::Key(key)) => list.get(key)?,
-            (Content::List(list), Predicate::Position(n)) => list.iter().nth(n.checked_sub(1)?)?.1,
-            _ => return None,
-        };
-    }
-    Some(inner)
 }

@@ -57,6 +57,11 @@ impl UserRule {
         UserRule { rule: rule.clone(), covers, tests }
     }
 
+    pub fn decision(&self) -> Decision {
+        let Rule { rule_list, name, permit, .. } = &*self.rule;
+        Decision { permit: *permit, because: Because::Rule { rule_list: rule_list.clone(), rule: name.clone() } }
+    }
+
     /// Whether the rule can be about that node, its instance aside.
     fn concerns(&self, node: &SchemaNode) -> bool {
         if !self.rule.module.matches(node.module) {
@@ -250,10 +255,7 @@ impl UserAccess {
 
     pub(super) fn decide(&self, operation: AccessOperation, node: NodeId, marks: &[u32]) -> Decision {
         match self.deciding(operation, node, marks) {
-            Some(UserRule { rule, .. }) => Decision {
-                permit: rule.permit,
-                because: Because::Rule { rule_list: rule.rule_list.clone(), rule: rule.name.clone() },
-            },
+            Some(rule) => rule.decision(),
             None => self.default(operation, node),
         }
     }

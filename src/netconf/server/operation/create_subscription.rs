@@ -11,7 +11,7 @@ use crate::server::provider::Provider;
 use crate::server::stream::ReplayWindow;
 use crate::xml::Element;
 
-pub fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) -> Reply {
+pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) -> Reply {
     let parameters = Parameters::read(operation, &["stream", "filter", "startTime", "stopTime"].map(name))?;
     if request.subscribed {
         return Err(RpcError::operation_failed("The session has a subscription already.").into());
@@ -24,6 +24,9 @@ pub fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) ->
     let selection = selection(request, &parameters)?;
     let now = Timestamp::now();
     let window = ReplayWindow::new(time(&parameters, "startTime")?, time(&parameters, "stopTime")?, now)?;
+    // Events of what was acknowledged before are history to a subscription that begins now.
+    let settled = request.shared.events.settled().await;
+    settled.map_err(|stopped| RpcError::operation_failed(stopped.to_string()))?;
     Ok(Outcome::Subscribed(Box::new(Subscriber { subscription: stream.subscribe(window, now), selection })))
 }
 

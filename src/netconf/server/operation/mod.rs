@@ -102,7 +102,7 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, element: Element<'_>
         ("ietf-netconf", "close-session") => close_session::perform(element),
         ("ietf-netconf", "kill-session") => kill_session::perform(request, element),
         ("ietf-netconf-monitoring", "get-schema") => get_schema::perform(request, element),
-        ("notifications", "create-subscription") => create_subscription::perform(request, element),
+        ("notifications", "create-subscription") => create_subscription::perform(request, element).await,
         ("ietf-netconf" | "ietf-netconf-monitoring" | "notifications", _) => not_supported(operation),
         _ => provided::rpc(request, element, rpc).await,
     }

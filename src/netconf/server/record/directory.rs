@@ -12,7 +12,19 @@ use super::{RecordError, cannot};
 #[derive(Clone, Debug)]
 pub struct StateDirectory {
     path: Arc<Path>,
-    _lock: Arc<File>,
+    _lock: Arc<Lock>,
+}
+
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    /// To close the file would not do: a child process that is just being started has it open, too.
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!("cannot unlock the state directory: {error}");
+        }
+    }
 }
 
 impl StateDirectory {
@@ -23,7 +35,7 @@ impl StateDirectory {
         let lock = path.join("lock");
         let file = private().create(true).truncate(false).open(&lock).map_err(cannot("open", &lock))?;
         match file.try_lock() {
-            Ok(()) => Ok(StateDirectory { path: path.into(), _lock: Arc::new(file) }),
+            Ok(()) => Ok(StateDirectory { path: path.into(), _lock: Arc::new(Lock(file)) }),
             Err(TryLockError::WouldBlock) => Err(RecordError::InUse { path: path.to_owned() }),
             Err(TryLockError::Error(error)) => Err(cannot("lock", &lock)(error)),
         }

@@ -18,11 +18,12 @@ use smol_str::SmolStr;
 use super::{Entry, Notification};
 use crate::server::record::{self, Kind, RecordError, RecordFile, RecordReader, StateDirectory};
 
-/// How much of a stream is kept for replay. As whole segments are dropped, a sixteenth less or more may be there.
+/// How much of a stream is kept for replay, on the disk: some 300,000 alarms. Whole segments are dropped, so a sixteenth
+/// less may be there. A subscriber that falls behind all of it is ended.
 pub const RETAINED_BYTES: u64 = 128 << 20;
-/// As the memory of a manager that replays them all is bounded, too.
+/// Bounds what a replay from the beginning sends, where events are very small.
 pub const RETAINED_EVENTS: u64 = 1_000_000;
-/// A month: the longest that Y.3804's managers look back.
+/// The longest month, so that a client that was away for one can still catch up.
 pub const RETAINED_AGE: Duration = Duration::from_hours(31 * 24);
 /// A log is kept in about so many segments.
 const SEGMENTS: u32 = 16;

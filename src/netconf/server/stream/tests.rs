@@ -283,6 +283,28 @@ async fn a_subscriber_that_does_not_read_is_ended_and_others_are_not() {
 }
 
 #[tokio::test]
+async fn a_replay_that_the_log_drops_is_ended_and_has_no_gap() {
+    let directory = tempfile::tempdir().unwrap();
+    let (stream, mut publisher) = open_with(&directory, Retention { events: 160, ..Retention::default() }).unwrap();
+    stream.shared.state().memory_events = 1;
+    for number in 1..=100 {
+        publish(&mut publisher, number..=number).await;
+    }
+    let (mut begun, mut fresh) = (replay(&stream, at(0), None), replay(&stream, at(0), None));
+    assert_eq!(read(&mut begun, 1).await, ["1"]);
+    for number in 101..=200 {
+        publish(&mut publisher, number..=number).await;
+    }
+    let dropped = stream.shared.state().index.dropped;
+    assert!((20..100).contains(&dropped));
+    let told = read(&mut begun, 10).await;
+    let ended = told.iter().position(|told| told.contains("no longer kept")).expect("it is told");
+    assert_eq!(told[..ended], (2..).take(ended).map(|number: u64| number.to_string()).collect::<Vec<_>>());
+    // One that has read nothing yet begins with what there is.
+    assert_eq!(read(&mut fresh, 1).await, [(dropped + 1).to_string()]);
+}
+
+#[tokio::test]
 async fn a_subscriber_behind_what_is_in_memory_reads_the_log_and_catches_up() {
     let directory = tempfile::tempdir().unwrap();
     let (stream, mut publisher) = open(&directory);

@@ -1,0 +1,539 @@
+//! The data of qkdn-mq as Rust values: configuration, state, counters and the link diagnostic, member for member.
+
+use serde::{Deserialize, Serialize};
+
+use super::catalogue::{alarm_type, quantity};
+use super::fault;
+use crate::alarm::{Direction, Severity, Threshold};
+use crate::driver::{Answer, Call, Rule, Rules};
+use crate::state::{AdminState, OperState, ServiceState};
+
+/// The top-level container, `module:name`.
+pub const CONTAINER: &str = "qkdn-mq:qkd-module";
+
+/// `qkd-module-config`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Config {
+    pub description: Option<String>,
+    pub admin_state: AdminState,
+    pub service_state: ServiceState,
+    pub location: Location,
+    pub role: Option<Role>,
+    pub protocol: Option<String>,
+    /// Seconds.
+    pub sampling_interval: u16,
+    pub link: Link,
+    pub quantum_channel: Vec<QuantumChannel>,
+    pub active_channel: Option<String>,
+    pub classical_channel: ClassicalChannel,
+    pub source: Source,
+    pub thresholds: Thresholds,
+}
+
+impl Default for Config {
+    /// The defaults of the model.
+    fn default() -> Self {
+        Config {
+            description: None,
+            admin_state: AdminState::Enabled,
+            service_state: ServiceState::InService,
+            location: Location::default(),
+            role: None,
+            protocol: None,
+            sampling_interval: 1,
+            link: Link::default(),
+            quantum_channel: Vec::new(),
+            active_channel: None,
+            classical_channel: ClassicalChannel::default(),
+            source: Source::default(),
+            thresholds: Thresholds::default(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Location {
+    pub node: Option<String>,
+    pub site: Option<String>,
+    pub latitude: Option<f64>,
+    pub longitude: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    Transmitter,
+    Receiver,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Link {
+    pub link_id: Option<String>,
+    pub peer_module_id: Option<String>,
+    /// km
+    pub length: Option<f64>,
+    /// dB
+    pub expected_attenuation: Option<f64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct QuantumChannel {
+    pub name: String,
+    #[serde(rename = "use", default)]
+    pub usage: ChannelUse,
+    /// nm
+    #[serde(default)]
+    pub wavelength: Option<f64>,
+    #[serde(default)]
+    pub port: Option<String>,
+    #[serde(default = "yes")]
+    pub enabled: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChannelUse {
+    #[default]
+    Primary,
+    Backup,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct ClassicalChannel {
+    /// nm
+    pub wavelength: Option<f64>,
+    pub peer_address: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Source {
+    /// MHz
+    pub clock_rate: Option<f64>,
+    pub mean_photon_number: Option<f64>,
+    pub decoy_mean_photon_number: Option<f64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Thresholds {
+    pub qber: ThresholdLevels,
+    pub channel_loss: ThresholdLevels,
+    pub secret_key_rate: ThresholdLevels,
+    pub visibility: ThresholdLevels,
+    pub dark_count_rate: ThresholdLevels,
+    pub laser_power: ThresholdLevels,
+    pub module_temperature: ThresholdLevels,
+    pub detector_temperature: ThresholdLevels,
+    pub authentication_key_remaining: ThresholdLevels,
+}
+
+/// One threshold, in the unit of its quantity.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct ThresholdLevels {
+    pub enabled: bool,
+    pub consecutive_samples: u8,
+    pub warning: Option<f64>,
+    pub major: Option<f64>,
+    pub critical: Option<f64>,
+    pub hysteresis: Option<f64>,
+}
+
+impl Default for ThresholdLevels {
+    fn default() -> Self {
+        ThresholdLevels {
+            enabled: true,
+            consecutive_samples: 3,
+            warning: None,
+            major: None,
+            critical: None,
+            hysteresis: None,
+        }
+    }
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        let hysteresis = |value| ThresholdLevels { hysteresis: Some(value), ..ThresholdLevels::default() };
+        Thresholds {
+            qber: ThresholdLevels { warning: Some(5.0), major: Some(8.0), critical: Some(11.0), ..hysteresis(0.5) },
+            channel_loss: hysteresis(0.5),
+            secret_key_rate: hysteresis(0.0),
+            visibility: ThresholdLevels { warning: Some(90.0), ..hysteresis(0.5) },
+            dark_count_rate: hysteresis(0.0),
+            laser_power: hysteresis(0.5),
+            module_temperature: ThresholdLevels { major: Some(65.0), ..hysteresis(2.0) },
+            detector_temperature: hysteresis(1.0),
+            authentication_key_remaining: hysteresis(0.0),
+        }
+    }
+}
+
+impl ThresholdLevels {
+    pub fn threshold(&self, direction: Direction) -> Threshold {
+        let levels =
+            [(Severity::Warning, self.warning), (Severity::Major, self.major), (Severity::Critical, self.critical)];
+        let samples = self.consecutive_samples.into();
+        Threshold {
+            direction,
+            levels: levels.into_iter().filter_map(|(severity, level)| level.map(|level| (severity, level))).collect(),
+            hysteresis: self.hysteresis.unwrap_or(0.0),
+            raise_after: samples,
+            clear_after: samples,
+        }
+    }
+}
+
+impl Config {
+    /// What of it concerns the agent.
+    pub fn rules(&self) -> Rules {
+        use Direction::{Falling, Rising};
+        let t = &self.thresholds;
+        let rules = [
+            (&t.qber, Rising, quantity::QBER, alarm_type::QBER_THRESHOLD_EXCEEDED, ""),
+            (&t.channel_loss, Rising, quantity::CHANNEL_LOSS, alarm_type::QUANTUM_CHANNEL_LOSS_HIGH, ""),
+            (&t.secret_key_rate, Falling, quantity::SECRET_KEY_RATE, alarm_type::SKR_LOW, ""),
+            (&t.visibility, Falling, quantity::VISIBILITY, alarm_type::VISIBILITY_LOW, ""),
+            (&t.dark_count_rate, Rising, quantity::DARK_COUNT_RATE, alarm_type::DARK_COUNT_HIGH, ""),
+            (&t.laser_power, Falling, quantity::LASER_POWER, alarm_type::LASER_FAULT, ""),
+            (&t.module_temperature, Rising, quantity::MODULE_TEMPERATURE, alarm_type::MODULE_TEMPERATURE, ""),
+            (
+                &t.detector_temperature,
+                Rising,
+                quantity::DETECTOR_TEMPERATURE,
+                alarm_type::MODULE_TEMPERATURE,
+                "detector",
+            ),
+            (
+                &t.authentication_key_remaining,
+                Falling,
+                quantity::AUTHENTICATION_KEY_REMAINING,
+                alarm_type::AUTHENTICATION_KEY_LOW,
+                "",
+            ),
+        ];
+        let rule = |(levels, direction, quantity, alarm_type, qualifier): (&ThresholdLevels, _, _, _, _)| Rule {
+            quantity,
+            alarm_type: Some(alarm_type),
+            qualifier,
+            threshold: levels.threshold(direction),
+        };
+        let enabled = rules.into_iter().filter(|(levels, ..)| levels.enabled);
+        let thresholds = enabled.map(rule).filter(|rule| !rule.threshold.levels.is_empty()).collect();
+        Rules { sampling: std::time::Duration::from_secs(self.sampling_interval.into()), thresholds }
+    }
+
+    /// The quantum channel in use: the one commanded, else the first enabled one, primary before backup.
+    pub fn channel(&self) -> Option<&QuantumChannel> {
+        let enabled = || self.quantum_channel.iter().filter(|channel| channel.enabled);
+        match &self.active_channel {
+            Some(name) => enabled().find(|channel| channel.name == *name),
+            None => enabled().min_by_key(|channel| channel.usage),
+        }
+    }
+}
+
+/// The children of the container that are state.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Operational {
+    pub state: State,
+    pub counters: Counters,
+    pub resource: Vec<Resource>,
+}
+
+/// `qkd-module-state`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct State {
+    pub module_id: String,
+    pub oper_state: OperState,
+    pub alignment_state: AlignmentState,
+    pub synchronization_state: SynchronizationState,
+    pub quantum_channel_state: ChannelState,
+    pub classical_channel_state: ChannelState,
+    pub key_generation: KeyGeneration,
+    pub active_channel: Option<String>,
+    pub role: Role,
+    pub protocol: String,
+    pub supported_role: Vec<Role>,
+    pub supported_protocol: Vec<String>,
+    pub boot_time: String,
+    pub uptime: u64,
+    pub last_change: String,
+    pub sampled: Option<String>,
+    pub qber: Option<f64>,
+    pub secret_key_rate: Option<f64>,
+    pub sifted_key_rate: Option<f64>,
+    pub raw_detection_rate: Option<f64>,
+    pub visibility: Option<f64>,
+    pub channel_loss: Option<f64>,
+    pub temperature: Option<f64>,
+    pub detector_temperature: Option<f64>,
+    pub laser_power: Option<f64>,
+    pub equipment: Equipment,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AlignmentState {
+    #[default]
+    Unknown,
+    Aligned,
+    Aligning,
+    Lost,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SynchronizationState {
+    #[default]
+    Unknown,
+    Locked,
+    Acquiring,
+    Lost,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChannelState {
+    #[default]
+    Unknown,
+    Up,
+    Degraded,
+    Down,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyGeneration {
+    Running,
+    #[default]
+    Stopped,
+    Aborted,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Equipment {
+    pub vendor: String,
+    pub model: String,
+    pub serial_number: String,
+    pub hardware_revision: String,
+    pub software_revision: String,
+}
+
+/// `qkd-module-counters`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Counters {
+    pub accounting: Accounting,
+    pub security: Security,
+}
+
+/// Amounts of key, never keys.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Accounting {
+    pub since: String,
+    pub secret_bits: u64,
+    pub sifted_bits: u64,
+    pub key_blocks: u64,
+    pub key_block_failures: u64,
+    pub delivered_bits: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Security {
+    pub authentication_key_remaining: u64,
+    pub authentication_failures: u64,
+    pub qrng_health_failures: u64,
+    pub tamper_events: u64,
+    pub eavesdropping_suspicions: u64,
+}
+
+/// `managed-resource` of qkdn-common (Table I.4 rows 1 and 2).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Resource {
+    pub resource_id: String,
+    pub description: String,
+    pub kind: &'static str,
+    pub parent: Option<String>,
+    pub peer: Option<String>,
+    pub admin_state: Option<AdminState>,
+    pub service_state: Option<ServiceState>,
+    pub oper_state: OperState,
+    pub last_change: Option<String>,
+}
+
+/// The RPCs that a QKD module answers.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub enum Action {
+    #[serde(rename = "qkdn-mq:run-link-diagnostic")]
+    RunLinkDiagnostic(Call<DiagnosticInput>),
+    #[serde(rename = "qkdn-simulation:inject-fault")]
+    InjectFault(Box<Call<fault::Fault>>),
+    #[serde(rename = "qkdn-simulation:clear-fault")]
+    ClearFault(Call<fault::ClearInput>),
+    #[serde(rename = "qkdn-simulation:list-faults")]
+    ListFaults(Call<Option<fault::ListInput>>),
+}
+
+/// What they answer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub enum Outcome {
+    #[serde(rename = "qkdn-mq:run-link-diagnostic")]
+    RunLinkDiagnostic(Box<Answer<DiagnosticOutput>>),
+    #[serde(rename = "qkdn-simulation:inject-fault")]
+    InjectFault(Answer<fault::InjectOutput>),
+    #[serde(rename = "qkdn-simulation:clear-fault")]
+    ClearFault(Answer<fault::ClearOutput>),
+    #[serde(rename = "qkdn-simulation:list-faults")]
+    ListFaults(Answer<fault::ListOutput>),
+}
+
+/// Mq has no notifications of its own: what a module tells is a state change, a log event, a threshold crossing or an alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Event {}
+
+/// Input of `run-link-diagnostic`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct DiagnosticInput {
+    pub link_id: Option<String>,
+    pub test: Vec<Test>,
+    /// Seconds.
+    pub duration: u16,
+}
+
+impl Default for DiagnosticInput {
+    fn default() -> Self {
+        DiagnosticInput { link_id: None, test: Vec::new(), duration: 2 }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Test {
+    #[serde(rename = "qkdn-mq:quantum-channel-test")]
+    QuantumChannel,
+    #[serde(rename = "qkdn-mq:detector-test")]
+    Detector,
+    #[serde(rename = "qkdn-mq:source-test")]
+    Source,
+    #[serde(rename = "qkdn-mq:alignment-test")]
+    Alignment,
+    #[serde(rename = "qkdn-mq:synchronization-test")]
+    Synchronization,
+    #[serde(rename = "qkdn-mq:classical-channel-test")]
+    ClassicalChannel,
+    #[serde(rename = "qkdn-mq:random-number-generator-test")]
+    RandomNumberGenerator,
+}
+
+impl Test {
+    pub const ALL: [Test; 7] = [
+        Test::QuantumChannel,
+        Test::Detector,
+        Test::Source,
+        Test::Alignment,
+        Test::Synchronization,
+        Test::ClassicalChannel,
+        Test::RandomNumberGenerator,
+    ];
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum ProbableCause {
+    #[serde(rename = "qkdn-mq:no-fault-found")]
+    NoFaultFound,
+    #[serde(rename = "qkdn-mq:undetermined")]
+    Undetermined,
+    #[serde(rename = "qkdn-mq:fibre-cut")]
+    FibreCut,
+    #[serde(rename = "qkdn-mq:excess-loss")]
+    ExcessLoss,
+    #[serde(rename = "qkdn-mq:eavesdropping")]
+    Eavesdropping,
+    #[serde(rename = "qkdn-mq:misalignment")]
+    Misalignment,
+    #[serde(rename = "qkdn-mq:detector-failure")]
+    DetectorFailure,
+    #[serde(rename = "qkdn-mq:laser-failure")]
+    LaserFailure,
+    #[serde(rename = "qkdn-mq:synchronization-loss")]
+    SynchronizationLoss,
+    #[serde(rename = "qkdn-mq:classical-channel-loss")]
+    ClassicalChannelLoss,
+    #[serde(rename = "qkdn-mq:temperature-excess")]
+    TemperatureExcess,
+    #[serde(rename = "qkdn-mq:random-number-failure")]
+    RandomNumberFailure,
+    #[serde(rename = "qkdn-mq:administratively-down")]
+    AdministrativelyDown,
+}
+
+/// Output of `run-link-diagnostic`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DiagnosticOutput {
+    pub link_id: Option<String>,
+    pub module_id: String,
+    pub started: String,
+    pub ended: String,
+    pub link_state: ChannelState,
+    pub probable_cause: ProbableCause,
+    /// Percent.
+    pub confidence: f64,
+    pub text: String,
+    pub measured: Measured,
+    pub result: Vec<TestResult>,
+}
+
+/// What a diagnostic measured; what it could not is absent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Measured {
+    pub qber: Option<f64>,
+    pub baseline_qber: Option<f64>,
+    pub channel_loss: Option<f64>,
+    pub expected_attenuation: Option<f64>,
+    pub visibility: Option<f64>,
+    pub raw_detection_rate: Option<f64>,
+    pub dark_count_rate: Option<f64>,
+    pub sifted_key_rate: Option<f64>,
+    pub secret_key_rate: Option<f64>,
+    pub laser_power: Option<f64>,
+    pub laser_temperature: Option<f64>,
+    pub detector_temperature: Option<f64>,
+    pub module_temperature: Option<f64>,
+    pub synchronization_offset: Option<f64>,
+    pub classical_channel_delay: Option<f64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TestResult {
+    pub test: Test,
+    pub outcome: TestOutcome,
+    pub text: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TestOutcome {
+    Passed,
+    Failed,
+    NotRun,
+}
+
+fn yes() -> bool {
+    true
+}

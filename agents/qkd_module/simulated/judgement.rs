@@ -1,0 +1,142 @@
+//! What a simulated device makes of its link: states, and the conditions that are worth an alarm.
+
+use super::super::catalogue::alarm_type;
+use super::super::model::{AlignmentState, ChannelState, KeyGeneration, Role, SynchronizationState};
+use super::device::{CLASSICAL_DOWN, SimulatedDevice, States};
+use crate::driver::Condition;
+use crate::state::{AdminState, OperState, is_in_use};
+
+/// Ticks from switching on to generating key: alignment and synchronization.
+const START_TICKS: u64 = 2;
+
+/// Misalignment at which alignment counts as lost.
+const MISALIGNED: f64 = 0.10;
+
+impl SimulatedDevice {
+    pub(super) fn judged_states(&self) -> States {
+        let (lit, optics) = (self.is_lit(), &self.optics);
+        let starting = self.started.is_none_or(|ticks| ticks < START_TICKS);
+        let alignment = match (lit, optics.light, starting) {
+            (true, true, true) => AlignmentState::Aligning,
+            (true, true, false) if optics.misalignment > MISALIGNED => AlignmentState::Lost,
+            (true, true, false) => AlignmentState::Aligned,
+            _ => AlignmentState::Unknown,
+        };
+        let synchronization = match (lit, starting, optics.synchronized) {
+            (false, ..) => SynchronizationState::Unknown,
+            (true, true, true) => SynchronizationState::Acquiring,
+            (true, false, true) => SynchronizationState::Locked,
+            (true, _, false) => SynchronizationState::Lost,
+        };
+        let quantum_channel = match (lit, optics.light) {
+            (false, _) => ChannelState::Unknown,
+            (true, false) => ChannelState::Down,
+            (true, true) if alignment == AlignmentState::Lost => ChannelState::Degraded,
+            (true, true) => ChannelState::Up,
+        };
+        let classical_channel = match optics.classical_loss {
+            loss if loss >= CLASSICAL_DOWN => ChannelState::Down,
+            loss if loss > 0.0 => ChannelState::Degraded,
+            _ => ChannelState::Up,
+        };
+        let carries = optics.light && optics.synchronized && classical_channel != ChannelState::Down;
+        let (failed, aborted) = (self.fails(), self.abort.judgement().is_some());
+        let key_generation =
+            if !is_in_use(self.config.admin_state, self.config.service_state) || failed || starting || !carries {
+                KeyGeneration::Stopped
+            } else if aborted {
+                KeyGeneration::Aborted
+            } else if !optics.detectors_sound || self.has(|fault| fault.authentication_failure.is_some()) {
+                KeyGeneration::Stopped
+            } else {
+                KeyGeneration::Running
+            };
+        let degraded = aborted
+            || quantum_channel == ChannelState::Degraded
+            || optics.discarded > 0.0
+            || optics.classical_loss > 0.0;
+        let link = if self.config.admin_state == AdminState::Disabled || !carries {
+            OperState::Down
+        } else if starting {
+            OperState::Starting
+        } else if degraded || key_generation == KeyGeneration::Stopped && self.in_use() {
+            OperState::Degraded
+        } else {
+            OperState::Operational
+        };
+        let oper = if failed { OperState::Failed } else { link };
+        States { oper, link, alignment, synchronization, quantum_channel, classical_channel, key_generation }
+    }
+
+    pub(super) fn in_use(&self) -> bool {
+        is_in_use(self.config.admin_state, self.config.service_state)
+    }
+
+    /// Equipment of this module does not work.
+    pub(super) fn fails(&self) -> bool {
+        let part = match self.parameters.role {
+            Role::Receiver => !self.optics.detectors_sound,
+            Role::Transmitter => {
+                self.has(|fault| fault.laser_fault.is_some()) && !self.optics.light && self.optics.loss_db.is_finite()
+            }
+        };
+        part || self.has(|fault| fault.module_failure.is_some() || fault.random_number_failure.is_some())
+    }
+
+    /// What holds and is worth an alarm. What follows from something else that is told is not told.
+    pub(super) fn judged_conditions(&self) -> Vec<Condition> {
+        let states = &self.states;
+        let mut conditions = Vec::new();
+        let mut hold = |holds: bool, resource: String, alarm_type, text: &str| {
+            if holds {
+                conditions.push(Condition { resource, alarm_type, text: text.to_owned() });
+            }
+        };
+        let (module, link) = (self.parameters.module_id.clone(), self.link_id().to_owned());
+        let failure = self.has(|fault| fault.module_failure.is_some());
+        hold(failure, module.clone(), alarm_type::MODULE_FAULT, "The QKD module failed");
+        let tampered = self.has(|fault| fault.tamper.is_some());
+        hold(tampered, module.clone(), alarm_type::MODULE_TAMPER, "The tamper contact is open");
+        let qrng = self.has(|fault| fault.random_number_failure.is_some());
+        let generator = self.part("random-number-generator");
+        hold(qrng, generator, alarm_type::QRNG_HEALTH_FAILED, "The random number generator failed its health test");
+        let impostor = self.has(|fault| fault.authentication_failure.is_some());
+        hold(impostor, module, alarm_type::MODULE_AUTHENTICATION_FAILURE, "The peer module could not be authenticated");
+        if !self.is_lit() {
+            return conditions;
+        }
+        let classical_down = states.classical_channel == ChannelState::Down;
+        let classical = self.part("classical-channel");
+        hold(
+            classical_down,
+            classical,
+            alarm_type::CLASSICAL_CHANNEL_FAILURE,
+            "The classical channel carries no messages",
+        );
+        let receiver = self.parameters.role == Role::Receiver;
+        let detector = receiver && !self.optics.detectors_sound;
+        hold(detector, self.part("detector"), alarm_type::DETECTOR_FAULT, "A detector does not count");
+        let laser = !receiver && self.fails() && !failure && !qrng;
+        hold(laser, self.part("light-source"), alarm_type::LASER_FAULT, "The laser does not emit");
+        if !self.in_use() {
+            return conditions;
+        }
+        let down = states.link == OperState::Down && !laser;
+        hold(down, link.clone(), alarm_type::QKD_LINK_DOWN, "The QKD link is down and generates no key");
+        if !self.optics.light {
+            return conditions;
+        }
+        let unsynchronized = states.synchronization == SynchronizationState::Lost;
+        let synchronization = self.part("synchronization-unit");
+        hold(unsynchronized, synchronization, alarm_type::SYNC_LOST, "The clocks do not follow each other");
+        let misaligned = states.alignment == AlignmentState::Lost;
+        hold(misaligned, link.clone(), alarm_type::ALIGNMENT_LOST, "Transmitter and receiver are out of alignment");
+        let aborted = states.key_generation == KeyGeneration::Aborted;
+        hold(aborted, link.clone(), alarm_type::QBER_ABORT, "Key generation stopped because the QBER is too high");
+        let suspicious = self.suspicious.judgement().is_some();
+        let suspicion = "The QBER is higher than loss, visibility and dark counts explain";
+        hold(suspicious, link.clone(), alarm_type::EAVESDROPPING_SUSPECTED, suspicion);
+        hold(self.optics.discarded > 0.0, link, alarm_type::KEY_GENERATION_FAILURE, "Key blocks fail after sifting");
+        conditions
+    }
+}
