@@ -1,1 +1,1 @@
-//! The QKDN manager (Y.3804 clauses 9 and 10): QLM, KMLM, QCLM and XLMO. It follows the agents; nothing of it is here yet.
+//! The QKDN manager (ITU-T Y.3804 clause 9), to come: the crate is here so that Cargo holds who may depend on whom.

@@ -9,7 +9,8 @@ use std::sync::{Arc, LazyLock};
 use netconf::xml::{Document, Limits};
 use netconf::yang::ffi::data::Kind as Validated;
 use netconf::yang::validate::Validator;
-use netconf::yang::{Content, Inner, NodeId, Schema, Tree, edit, json, patch, serde};
+use netconf::yang::write::WithDefaults;
+use netconf::yang::{Content, Inner, NodeId, Schema, Tree, edit, json, serde, write};
 use tests::workspace::{self, File};
 
 use crate::{MODULES, assert_none, schema_of};
@@ -213,12 +214,12 @@ impl Example {
     fn write_xml(&self, tree: &Tree) -> String {
         let mut out = Vec::new();
         match self.operation(tree) {
-            None => patch::write_config(tree, &mut out),
+            None => write::write_subtree(&self.schema, tree.root(), WithDefaults::Explicit, &mut out),
             Some((node, inner)) => {
                 let operation = self.operation_of(node);
                 let name = &self.schema.node(operation).name;
                 out.extend(format!("<{name} xmlns=\"{}\">", self.schema.module_of(operation).namespace).bytes());
-                patch::write_config(&Tree::with_root(self.schema.clone(), inner.clone()), &mut out);
+                write::write_subtree(&self.schema, inner, WithDefaults::Explicit, &mut out);
                 out.extend(format!("</{name}>").bytes());
             }
         }
