@@ -1,5 +1,8 @@
 //! Whole programs: `qkdn` started as a user would, talked to over real SSH, killed, and given bad input.
 
+// Helpers of tests may unwrap as tests do.
+#![allow(clippy::unwrap_used)]
+
 #[path = "system/bad_input.rs"]
 mod bad_input;
 #[path = "system/kill.rs"]

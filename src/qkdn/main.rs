@@ -20,7 +20,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Task {
     /// Serve NETCONF over SSH for any YANG modules, without a device behind them
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
     /// Run the management agent of one device
     Agent(agent::Args),
 }
@@ -51,7 +51,7 @@ fn run(matches: &ArgMatches) -> Result<(), String> {
     match cli.command {
         Task::Serve(args) => {
             let users = serve::users(matches.subcommand_matches("serve").ok_or("no arguments")?)?;
-            runtime.block_on(serve::run(args, users))
+            runtime.block_on(serve::run(*args, users))
         }
         Task::Agent(args) => runtime.block_on(agent::run(args)),
     }
