@@ -168,9 +168,9 @@ fn capabilities(schema: &Schema) -> Vec<String> {
     let library = schema.modules().iter().find(|m| m.name == "ietf-yang-library");
     if let Some(revision) = library.and_then(|m| m.revision.as_deref()) {
         let content_id = monitoring::content_id(schema);
+        // RFC 7895's form, for clients that know modules-state only, such as yangcli. Others take the last one.
+        all.push(format!("{}?revision={revision}&module-set-id={content_id}", capability::YANG_LIBRARY_1_0));
         all.push(format!("{}?revision={revision}&content-id={content_id}", capability::YANG_LIBRARY));
-        // RFC 7895, for clients that know modules-state only, such as yangcli.
-        all.push(format!("{}?revision=2016-06-21&module-set-id={content_id}", capability::YANG_LIBRARY_1_0));
     }
     // RFC 7950 section 5.6.4: only modules of YANG version 1 are announced in the hello; what netopeer2-cli looks for
     // there is among them.

@@ -318,7 +318,7 @@ async fn operations_and_actions_reach_the_provider() {
     let reply = session.rpc(action).await.unwrap();
     assert!(reply.text().contains("<done xmlns=\"urn:actions\">3</done>"), "{}", reply.text());
     for (operation, expected) in [
-        ("<restart xmlns=\"urn:fixture\"/>", ErrorTag::DataMissing),
+        ("<restart xmlns=\"urn:fixture\"/>", ErrorTag::MissingElement),
         ("<restart xmlns=\"urn:fixture\"><reason>r</reason><x/></restart>", ErrorTag::UnknownElement),
         ("<restart xmlns=\"urn:fixture\"><reason>r</reason><delay>x</delay></restart>", ErrorTag::InvalidValue),
         ("<nope xmlns=\"urn:fixture\"/>", ErrorTag::OperationNotSupported),
