@@ -5,6 +5,7 @@
 
 import importlib
 import pathlib
+import signal
 import sys
 import tempfile
 import traceback
@@ -14,6 +15,8 @@ import session
 from transcript import Transcript, compare
 
 sys.dont_write_bytecode = True
+# A run takes five seconds. One that is not over by then hangs in a client that has no deadline of its own.
+LIMIT_S = 120
 
 
 def main(client, server_name="qkd-module"):
@@ -22,6 +25,8 @@ def main(client, server_name="qkd-module"):
     with tempfile.TemporaryDirectory(prefix="qkdn-interop-") as directory:
         server = servers.Server(server_name, pathlib.Path(directory))
         transcript = Transcript(server.scenario.get("volatile", ()))
+        signal.signal(signal.SIGALRM, over)
+        signal.alarm(LIMIT_S)
         try:
             session.play(lambda: module.Client(server), server, transcript)
         except Exception:
@@ -30,13 +35,22 @@ def main(client, server_name="qkd-module"):
             print(server.logs())
             return 1
         finally:
-            server.stop()
+            signal.alarm(0)
+            ended = server.stop()
+        logs = server.logs()
+        if ended or "panicked at" in logs:
+            print("\n".join([*ended, logs]))
+            return 1
     difference = compare(transcript.text(), expected)
     if difference:
         print(difference)
         return 1
     print(f"{client} against {server_name}: {len(transcript.lines)} lines as expected")
     return 0
+
+
+def over(_signal, _frame):
+    raise TimeoutError(f"the session is not over after {LIMIT_S} s")
 
 
 if __name__ == "__main__":

@@ -96,6 +96,8 @@ class Server:
         )
 
     def stop(self):
+        """Ends the programs, and returns a line on each that had ended by itself."""
+        ended = [program for program in self.programs if program.poll() is not None]
         for program in reversed(self.programs):
             program.terminate()
         for program in self.programs:
@@ -104,6 +106,7 @@ class Server:
             except subprocess.TimeoutExpired:
                 program.kill()
                 program.wait()
+        return [f"{program.args[0]} had ended with status {program.returncode}" for program in ended]
 
 
 def keypair(file):

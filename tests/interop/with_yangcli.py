@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import termios
 import time
+from xml.sax.saxutils import unescape
 
 from session import DEADLINE_S, NETCONF, RpcError, Session, checked, find, parse
 
@@ -19,7 +20,7 @@ PROTOCOL = "urn:ietf:params:netconf:"
 REPLY = re.compile(r"<rpc-reply\b.*</rpc-reply>", re.DOTALL)
 TEXT = re.compile(r"<data\b[^>]*>(.*)</data>", re.DOTALL)
 EVENT = re.compile(r"<notification\b.*?</notification>", re.DOTALL)
-YANG = pathlib.Path(__file__).resolve().parent / "yang"
+UNREADABLE = re.compile(r"Auto-load for module '([^']+)' failed")
 OWN_MODULES = "/usr/share/yuma/modules"
 # It fetches by get-schema and compiles every module it does not know before it shows its first prompt.
 GREETING_S = 60
@@ -46,7 +47,7 @@ class Client(Session):
             "autoaliases": "false",
             "autouservars": "false",
             "home": self.files.name,
-            "modpath": f"{YANG}:{OWN_MODULES}",
+            "modpath": OWN_MODULES,
         }
         self.program = subprocess.Popen(
             ["yangcli", *(f"--{name}={value}" for name, value in options.items())],
@@ -62,17 +63,15 @@ class Client(Session):
         self.greeting = self._until(PROMPT, GREETING_S)
         if "NETCONF session established" not in self.greeting:
             raise RuntimeError(f"yangcli did not connect: {self.greeting[-500:]}")
-        # It learns of modules from the hello, where RFC 7950 section 5.6.4 has no YANG 1.1 module, and from the older
-        # yang-library; and it drops a notification whose instance-identifier has a prefix of a module it does not know.
-        for module in server.description.get("yangcli_modules", []):
-            if "failed" in (printed := self._print(f"mgrload {module}")):
-                raise RuntimeError(f"yangcli: {printed}")
 
     def capabilities(self):
         # It prints the protocol's capabilities without their common beginning and knows modules only by name.
         listed = self.greeting.partition("Server Protocol Capabilities")[2].partition("Server Module Capabilities")[0]
         names = [word for word in listed.split() if ":" in word]
         return [PROTOCOL + (name if name.startswith("base:") else f"capability:{name}") for name in names]
+
+    def unreadable_modules(self):
+        return UNREADABLE.findall(self.greeting)
 
     def get(self, filter):
         return find(self._command(f"get filter=@{self._file(filter)}"), "data")
@@ -100,8 +99,7 @@ class Client(Session):
         printed = self._print(f"get-schema identifier={name}{version} format=yang")
         if "<rpc-error>" in printed:
             raise RpcError(find(parse(REPLY.search(printed).group()), "rpc-error"))
-        # It prints the text without escaping what XML has it escape.
-        return TEXT.search(printed).group(1)
+        return unescape(TEXT.search(printed).group(1), {"&quot;": '"', "&apos;": "'"})
 
     def create_subscription(self):
         self._command("create-subscription")

@@ -226,9 +226,10 @@ fn text_of(
     if let Some(text) = file.and_then(read) {
         return Some(text);
     }
-    let in_memory =
-        builder.sources.iter().rev().find(|s| s.name == name && (revision.is_none() || s.revision == revision));
-    if let Some(source) = in_memory {
+    let named = || builder.sources.iter().rev().filter(|s| s.name == name);
+    let exact = named().find(|s| revision.is_none() || s.revision == revision);
+    // A source need not say its revision; what its text declares is then what was loaded.
+    if let Some(source) = exact.or_else(|| named().find(|s| s.revision.is_none())) {
         return Some(Arc::from(source.text));
     }
     builder.search_dirs.iter().find_map(|dir| {

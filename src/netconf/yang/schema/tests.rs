@@ -86,6 +86,24 @@ fn the_node_table_tells_the_model() {
 }
 
 #[test]
+fn each_module_has_its_own_text() {
+    let source = |revision, text| Source { name: "dated", revision, text };
+    let older = "module dated { namespace urn:dated; prefix d; revision 2025-01-01; }";
+    let newer = "module dated { namespace urn:dated; prefix d; revision 2026-01-01; }";
+    let text = |sources: &[Source], revision: Option<&str>| {
+        let builder = Schema::builder().sources(sources.iter().copied());
+        let schema = builder.module("dated", revision, &[]).build().unwrap();
+        schema.modules().iter().find(|m| m.name == "dated").unwrap().text.as_deref().map(str::to_owned)
+    };
+    // The revision stands in the text alone.
+    assert_eq!(text(&[source(None, newer)], None).as_deref(), Some(newer));
+    let both = [source(Some("2025-01-01"), older), source(Some("2026-01-01"), newer)];
+    assert_eq!(text(&both, Some("2025-01-01")).as_deref(), Some(older));
+    assert_eq!(text(&both, None).as_deref(), Some(newer));
+    assert_eq!(text(&[both[0], source(None, newer)], None).as_deref(), Some(newer));
+}
+
+#[test]
 fn bad_modules_are_named() {
     let bad = Source {
         name: "bad",
