@@ -90,7 +90,7 @@ unsafe impl Send for NodePointer {}
 unsafe impl Sync for NodePointer {}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RawKind {
+pub enum NodeKind {
     Container { presence: bool },
     Leaf,
     LeafList,
@@ -112,7 +112,7 @@ pub struct RawNode {
     pub parent: Option<usize>,
     pub module: ModulePointer,
     pub name: String,
-    pub kind: RawKind,
+    pub kind: NodeKind,
     pub config: bool,
     pub mandatory: bool,
     pub key: bool,
@@ -289,7 +289,7 @@ impl Context {
             let kind = raw.kind;
             nodes.push(raw);
             match kind {
-                RawKind::Rpc | RawKind::Action => {
+                NodeKind::Rpc | NodeKind::Action => {
                     let action: *const ffi::lysc_node_action = node.cast();
                     self.node((&raw const (*action).input).cast(), Some(index), nodes);
                     self.node((&raw const (*action).output).cast(), Some(index), nodes);
@@ -307,19 +307,19 @@ impl Context {
         unsafe {
             let flags = u32::from((*node).flags);
             let kind = match u32::from((*node).nodetype) {
-                ffi::LYS_CONTAINER => RawKind::Container { presence: flags & ffi::LYS_PRESENCE != 0 },
-                ffi::LYS_LEAF => RawKind::Leaf,
-                ffi::LYS_LEAFLIST => RawKind::LeafList,
-                ffi::LYS_LIST => RawKind::List,
-                ffi::LYS_ANYDATA => RawKind::AnyData,
-                ffi::LYS_ANYXML => RawKind::AnyXml,
-                ffi::LYS_CHOICE => RawKind::Choice,
-                ffi::LYS_CASE => RawKind::Case,
-                ffi::LYS_RPC => RawKind::Rpc,
-                ffi::LYS_ACTION => RawKind::Action,
-                ffi::LYS_INPUT => RawKind::Input,
-                ffi::LYS_OUTPUT => RawKind::Output,
-                ffi::LYS_NOTIF => RawKind::Notification,
+                ffi::LYS_CONTAINER => NodeKind::Container { presence: flags & ffi::LYS_PRESENCE != 0 },
+                ffi::LYS_LEAF => NodeKind::Leaf,
+                ffi::LYS_LEAFLIST => NodeKind::LeafList,
+                ffi::LYS_LIST => NodeKind::List,
+                ffi::LYS_ANYDATA => NodeKind::AnyData,
+                ffi::LYS_ANYXML => NodeKind::AnyXml,
+                ffi::LYS_CHOICE => NodeKind::Choice,
+                ffi::LYS_CASE => NodeKind::Case,
+                ffi::LYS_RPC => NodeKind::Rpc,
+                ffi::LYS_ACTION => NodeKind::Action,
+                ffi::LYS_INPUT => NodeKind::Input,
+                ffi::LYS_OUTPUT => NodeKind::Output,
+                ffi::LYS_NOTIF => NodeKind::Notification,
                 _ => return None,
             };
             let mut raw = RawNode {
@@ -330,8 +330,8 @@ impl Context {
                 kind,
                 config: flags & ffi::LYS_CONFIG_W != 0,
                 mandatory: flags & ffi::LYS_MAND_TRUE != 0,
-                key: kind == RawKind::Leaf && flags & ffi::LYS_KEY != 0,
-                user_ordered: matches!(kind, RawKind::List | RawKind::LeafList) && flags & ffi::LYS_ORDBY_USER != 0,
+                key: kind == NodeKind::Leaf && flags & ffi::LYS_KEY != 0,
+                user_ordered: matches!(kind, NodeKind::List | NodeKind::LeafList) && flags & ffi::LYS_ORDBY_USER != 0,
                 has_when: count(ffi::lysc_node_when(node)) > 0,
                 has_must: count(ffi::lysc_node_musts(node)) > 0,
                 min_elements: 0,
@@ -345,13 +345,13 @@ impl Context {
                 description: string((*node).dsc),
             };
             match kind {
-                RawKind::Leaf => {
+                NodeKind::Leaf => {
                     let leaf: *const ffi::lysc_node_leaf = node.cast();
                     raw.leaf_type = Some(raw_type((*leaf).type_));
                     raw.units = string((*leaf).units);
                     raw.defaults.extend(self.default_value(node, &(*leaf).dflt));
                 }
-                RawKind::LeafList => {
+                NodeKind::LeafList => {
                     let list: *const ffi::lysc_node_leaflist = node.cast();
                     raw.leaf_type = Some(raw_type((*list).type_));
                     raw.units = string((*list).units);
@@ -360,12 +360,12 @@ impl Context {
                     }
                     (raw.min_elements, raw.max_elements) = ((*list).min, (*list).max);
                 }
-                RawKind::List => {
+                NodeKind::List => {
                     let list: *const ffi::lysc_node_list = node.cast();
                     (raw.min_elements, raw.max_elements) = ((*list).min, (*list).max);
                     raw.has_unique = count((*list).uniques) > 0;
                 }
-                RawKind::Case => {
+                NodeKind::Case => {
                     let choice: *const ffi::lysc_node_choice = (*node).parent.cast();
                     raw.default_case = !choice.is_null() && ptr::eq((*choice).dflt.cast(), node);
                 }

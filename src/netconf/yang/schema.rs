@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use smol_str::SmolStr;
 
 use super::defaults::Plan;
+pub use super::ffi::NodeKind;
 use super::ffi::{Context, NodePointer};
 use super::value::Value;
 use super::write::Tags;
@@ -64,23 +65,6 @@ pub struct Submodule {
     pub name: String,
     pub revision: Option<String>,
     pub text: Option<Arc<str>>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NodeKind {
-    Container { presence: bool },
-    Leaf,
-    LeafList,
-    List,
-    AnyData,
-    AnyXml,
-    Choice,
-    Case,
-    Rpc,
-    Action,
-    Input,
-    Output,
-    Notification,
 }
 
 /// One schema node. `children` are data nodes (and actions and notifications) with choices and cases looked through.

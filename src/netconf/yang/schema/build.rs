@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 
 use super::{DefaultDeny, LeafType, Module, ModuleId, NodeId, NodeKind, Schema, SchemaNode, Submodule};
 use crate::yang::defaults::Plan;
-use crate::yang::ffi::{Context, LoadRequest, RawKind, Source};
+use crate::yang::ffi::{Context, LoadRequest, Source};
 use crate::yang::standard::STANDARD_MODULES;
 use crate::yang::value::Value;
 
@@ -145,7 +145,7 @@ impl Schema {
                 id,
                 name: SmolStr::new(&raw.name),
                 module: module_ids[&raw.module],
-                kind: kind_of(raw.kind),
+                kind: raw.kind,
                 parent,
                 data_parent,
                 children: Vec::new(),
@@ -195,24 +195,6 @@ impl Schema {
         let parents = (0..schema.nodes.len()).map(|i| Some(NodeId(i as u32))).chain([None]);
         schema.default_plans = parents.map(|parent| Plan::new(&schema, parent)).collect();
         schema
-    }
-}
-
-fn kind_of(raw: RawKind) -> NodeKind {
-    match raw {
-        RawKind::Container { presence } => NodeKind::Container { presence },
-        RawKind::Leaf => NodeKind::Leaf,
-        RawKind::LeafList => NodeKind::LeafList,
-        RawKind::List => NodeKind::List,
-        RawKind::AnyData => NodeKind::AnyData,
-        RawKind::AnyXml => NodeKind::AnyXml,
-        RawKind::Choice => NodeKind::Choice,
-        RawKind::Case => NodeKind::Case,
-        RawKind::Rpc => NodeKind::Rpc,
-        RawKind::Action => NodeKind::Action,
-        RawKind::Input => NodeKind::Input,
-        RawKind::Output => NodeKind::Output,
-        RawKind::Notification => NodeKind::Notification,
     }
 }
 
