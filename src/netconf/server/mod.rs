@@ -36,8 +36,11 @@ use crate::yang::filter::Selection;
 use crate::yang::schema::{Schema, SchemaBuilder};
 use crate::yang::tree::Tree;
 
-/// How long a provider may take for an RPC or a query. A diagnostic runs for seconds; after a minute nobody waits.
-pub const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a provider may take for an RPC or action: diagnostics of optical equipment run for minutes.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(330);
+
+/// How long a provider may take to report its state. After a minute nobody waits for a get.
+pub const STATE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What a server needs to know beside its schema.
 #[derive(Clone, Debug)]
@@ -230,7 +233,7 @@ impl<P: Provider> Shared<P> {
         if reaches("/nc-notifications:netconf") {
             tree = tree.merged(&event::streams(&self.schema, &self.stream).map_err(inside)?);
         }
-        let state = tokio::time::timeout(CALL_TIMEOUT, self.provider.state(selection)).await;
+        let state = tokio::time::timeout(STATE_TIMEOUT, self.provider.state(selection)).await;
         let state = state.map_err(|_| RpcError::operation_failed("The device did not report its state in time."))??;
         Ok(tree.merged(&state))
     }
