@@ -42,10 +42,10 @@ pub struct Args {
     /// Where the configuration is kept; made if absent
     #[arg(long, value_name = "DIR")]
     state_dir: PathBuf,
-    /// The one directory that `file:` URLs may name
+    /// The one directory that `file:` URLs may name (checked; there are no URLs yet)
     #[arg(long, value_name = "DIR")]
     url_dir: Option<PathBuf>,
-    /// A file or FIFO with events and state to serve
+    /// A file or FIFO with events and state to serve (checked; not read yet)
     #[arg(long, value_name = "FILE")]
     feed: Option<PathBuf>,
 }
