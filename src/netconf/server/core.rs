@@ -44,6 +44,10 @@ pub struct Datastores {
     published: Arc<ArcSwap<Version>>,
     candidate: ArcSwapOption<Tree>,
     core: Mutex<Core>,
+    /// Changed by the holder of the core only; read by anyone.
+    locks: std::sync::Mutex<BTreeMap<Datastore, Lock>>,
+    /// Operations are validated beside the core: they need not wait for a device that is slow to apply an edit.
+    operations: std::sync::Mutex<Validator>,
     durable: tokio::sync::mpsc::Sender<Pending>,
 }
 
@@ -54,7 +58,6 @@ pub struct Core {
     /// None while it does not differ from running.
     candidate: Option<Tree>,
     validator: Validator,
-    locks: BTreeMap<Datastore, Lock>,
     /// Counts the times that versions were taken back because the disk refused them.
     generation: u64,
 }
@@ -142,8 +145,11 @@ impl Datastores {
             .name("journal".into())
             .spawn(move || writer.run(queue))
             .map_err(|e| RecoveryError::Invalid(format!("cannot start a thread: {e}")))?;
-        let core = Core { running: version, candidate: None, validator, locks: BTreeMap::new(), generation: 0 };
-        Ok(Datastores { schema, published, candidate: ArcSwapOption::empty(), core: Mutex::new(core), durable })
+        let operations = std::sync::Mutex::new(Validator::new(schema.clone()));
+        let core = Core { running: version, candidate: None, validator, generation: 0 };
+        let locks = std::sync::Mutex::default();
+        let candidate = ArcSwapOption::empty();
+        Ok(Datastores { schema, published, candidate, core: Mutex::new(core), locks, operations, durable })
     }
 
     /// The durable version.
@@ -178,7 +184,7 @@ impl Datastores {
         on_error: ErrorOption,
     ) -> Result<(Option<Committed>, Vec<RpcError>), Vec<RpcError>> {
         let mut core = self.core().await;
-        core.refuse_if_locked(target, author.session_id)?;
+        self.refuse_if_locked(target, author.session_id)?;
         let old = core.tree(target);
         let (new, errors) = edit::edit(&old, config, default);
         if !errors.is_empty() && on_error != ErrorOption::ContinueOnError {
@@ -211,10 +217,10 @@ impl Datastores {
         source: Result<Datastore, Tree>,
     ) -> Result<Option<Committed>, Vec<RpcError>> {
         let mut core = self.core().await;
-        core.refuse_if_locked(target, author.session_id)?;
+        self.refuse_if_locked(target, author.session_id)?;
         let commit = (target, &source) == (Datastore::Running, &Ok(Datastore::Candidate));
         if commit {
-            core.refuse_if_locked(Datastore::Candidate, author.session_id)?;
+            self.refuse_if_locked(Datastore::Candidate, author.session_id)?;
         }
         let new = match source {
             Ok(source) => core.tree(source),
@@ -235,7 +241,7 @@ impl Datastores {
 
     pub async fn discard_changes(&self, author: Author<'_>) -> Result<(), RpcError> {
         let mut core = self.core().await;
-        core.refuse_if_locked(Datastore::Candidate, author.session_id)?;
+        self.refuse_if_locked(Datastore::Candidate, author.session_id)?;
         self.set_candidate(&mut core, None);
         Ok(())
     }
@@ -256,20 +262,21 @@ impl Datastores {
     }
 
     /// Validates an operation's input or output, or a notification, where the schema says more than types.
-    pub async fn validate_operation(
+    pub fn validate_operation(
         &self,
         operation: &Tree,
         kind: crate::yang::ffi::data::Kind,
     ) -> Result<(), Vec<RpcError>> {
-        let mut core = self.core().await;
-        let running = core.running.running.clone();
-        core.validator.validate_operation(operation, kind, &running)
+        let running = self.published.load().running.clone();
+        let mut validator = self.operations.lock().expect("no panic holds it");
+        validator.validate_operation(operation, kind, &running)
     }
 
     /// `<lock>` (RFC 6241 section 7.5).
     pub async fn lock(&self, target: Datastore, session_id: u32) -> Result<(), RpcError> {
-        let mut core = self.core().await;
-        if let Some(&Lock { session_id: holder, .. }) = core.locks.get(&target) {
+        let core = self.core().await;
+        let mut locks = self.lock_table();
+        if let Some(&Lock { session_id: holder, .. }) = locks.get(&target) {
             let message = format!("The {} datastore is locked by session {holder}.", target.as_str());
             return Err(RpcError::lock_denied(holder, message));
         }
@@ -277,16 +284,17 @@ impl Datastores {
             let message = "The candidate has changes that are neither committed nor discarded.";
             return Err(RpcError::lock_denied(0, message));
         }
-        core.locks.insert(target, Lock { session_id, time: super::now() });
+        locks.insert(target, Lock { session_id, time: super::now() });
         Ok(())
     }
 
     /// `<unlock>` (RFC 6241 section 7.6).
     pub async fn unlock(&self, target: Datastore, session_id: u32) -> Result<(), RpcError> {
         let mut core = self.core().await;
-        match core.locks.get(&target) {
+        let mut locks = self.lock_table();
+        match locks.get(&target) {
             Some(lock) if lock.session_id == session_id => {
-                core.locks.remove(&target);
+                locks.remove(&target);
                 self.after_unlock(&mut core, target);
                 Ok(())
             }
@@ -301,21 +309,31 @@ impl Datastores {
     /// Locks die with their session, and changes to a locked candidate with its lock (RFC 6241 section 8.3.4.2).
     pub async fn end_session(&self, session_id: u32) {
         let mut core = self.core().await;
-        let held: Vec<Datastore> = core
-            .locks
-            .iter()
-            .filter(|(_, lock)| lock.session_id == session_id)
-            .map(|(datastore, _)| *datastore)
-            .collect();
+        let mut locks = self.lock_table();
+        let held: Vec<Datastore> =
+            locks.iter().filter(|(_, lock)| lock.session_id == session_id).map(|(datastore, _)| *datastore).collect();
         for datastore in held {
-            core.locks.remove(&datastore);
+            locks.remove(&datastore);
             self.after_unlock(&mut core, datastore);
         }
     }
 
     /// The holders of locks.
-    pub async fn locks(&self) -> BTreeMap<Datastore, Lock> {
-        self.core().await.locks.clone()
+    pub fn locks(&self) -> BTreeMap<Datastore, Lock> {
+        self.lock_table().clone()
+    }
+
+    fn lock_table(&self) -> std::sync::MutexGuard<'_, BTreeMap<Datastore, Lock>> {
+        self.locks.lock().expect("no panic holds it")
+    }
+
+    fn refuse_if_locked(&self, target: Datastore, session_id: u32) -> Result<(), RpcError> {
+        match self.lock_table().get(&target) {
+            Some(&Lock { session_id: holder, .. }) if holder != session_id => {
+                Err(RpcError::in_use(format!("The {} datastore is locked by session {holder}.", target.as_str())))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn after_unlock(&self, core: &mut Core, target: Datastore) {
@@ -380,16 +398,6 @@ impl Core {
         match datastore {
             Datastore::Running => self.running.running.clone(),
             Datastore::Candidate => self.candidate.clone().unwrap_or_else(|| self.running.running.clone()),
-        }
-    }
-
-    fn refuse_if_locked(&self, target: Datastore, session_id: u32) -> Result<(), RpcError> {
-        match self.locks.get(&target) {
-            Some(&Lock { session_id: holder, .. }) if holder != session_id => {
-                let message = format!("The {} datastore is locked by session {holder}.", target.as_str());
-                Err(RpcError::in_use(message))
-            }
-            _ => Ok(()),
         }
     }
 

@@ -221,7 +221,7 @@ impl<P: Provider> Shared<P> {
         if reaches("/ietf-netconf-monitoring:netconf-state") {
             let snapshot = monitoring::Snapshot {
                 sessions: self.sessions.list(),
-                locks: self.datastores.locks().await,
+                locks: self.datastores.locks(),
                 statistics: &self.statistics,
                 start_time: &self.start_time,
             };

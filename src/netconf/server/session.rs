@@ -177,9 +177,23 @@ enum Next {
     Killed,
 }
 
+/// What comes first while an operation is in progress.
+enum Step {
+    Event(Option<Message>),
+    Written(std::io::Result<usize>),
+}
+
+/// Events that are sent before the next request is handled, where both are there: a peer that never stops asking still
+/// hears of them, and one that hears of many still gets its answers.
+const EVENTS_BETWEEN_REQUESTS: usize = 64;
+
 impl<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send> Session<'_, P, S> {
     async fn run(&mut self) -> End {
         loop {
+            for _ in 0..EVENTS_BETWEEN_REQUESTS {
+                let Some(message) = self.subscriber.as_mut().and_then(|s| s.subscription.try_next()) else { break };
+                self.event(Some(message));
+            }
             // Whatever has come already is handled before anything is sent: pipelined requests share one write.
             let ready = self.reader.next().now_or_never();
             let next = match ready {
@@ -340,16 +354,22 @@ impl<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send> Session<'_, P, S>
         };
         let work = operation::perform(&request, operation);
         tokio::pin!(work);
+        // The operation may hold what others wait for: it goes on, whatever becomes of this peer's events.
         loop {
             let Some(subscriber) = &mut self.subscriber else { return work.await };
-            let item = tokio::select! {
+            let pending = self.encoder.pending();
+            let step = tokio::select! {
                 biased;
                 reply = &mut work => return reply,
-                item = subscriber.subscription.next() => item,
+                message = subscriber.subscription.next(), if pending.len() < WRITE_SIZE => Step::Event(message),
+                written = self.reader.stream().write(pending), if !pending.is_empty() => Step::Written(written),
             };
-            self.event(item);
-            // A peer that does not take events must not stop the operation: the queue's bound ends the subscription.
-            let _ = self.flush().await;
+            match step {
+                Step::Event(message) => self.event(message),
+                Step::Written(Ok(count)) if count > 0 => self.encoder.consume(count),
+                // The session will notice when it writes its reply.
+                Step::Written(_) => return work.await,
+            }
         }
     }
 

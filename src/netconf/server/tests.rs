@@ -24,11 +24,13 @@ const ACTIONS: Source = Source {
         notification ran { leaf times { type uint8; } } } } }",
 };
 
-/// A device that remembers what was applied, and refuses a `<name>` of `bad`.
+/// A device that remembers what was applied, and knows bad, broken and slow values of `<name>`.
 struct Device {
     schema: Arc<Schema>,
     events: std::sync::Mutex<Option<EventSender>>,
     applied: Arc<std::sync::Mutex<Vec<Vec<Edit>>>>,
+    /// A `<name>` of `slow` is applied when this says so.
+    slow: Arc<tokio::sync::Notify>,
 }
 
 impl Provider for Device {
@@ -46,6 +48,9 @@ impl Provider for Device {
     async fn apply(&self, _old: &Tree, new: &Tree, edits: &[Edit]) -> Result<(), RpcError> {
         if new.value("/fixture:system/name").is_some_and(|name| name.text() == "broken") {
             return Err(RpcError::operation_failed("The device is broken."));
+        }
+        if new.value("/fixture:system/name").is_some_and(|name| name.text() == "slow") {
+            self.slow.notified().await;
         }
         self.applied.lock().unwrap().push(edits.to_vec());
         Ok(())
@@ -82,6 +87,7 @@ impl Provider for Device {
 struct Bench {
     server: Server<Device>,
     applied: Arc<std::sync::Mutex<Vec<Vec<Edit>>>>,
+    slow: Arc<tokio::sync::Notify>,
     directory: tempfile::TempDir,
 }
 
@@ -93,10 +99,16 @@ fn schema() -> Arc<Schema> {
 async fn start_in(directory: tempfile::TempDir) -> Bench {
     let schema = schema();
     let applied = Arc::default();
-    let device = Device { schema: schema.clone(), events: Default::default(), applied: Arc::clone(&applied) };
+    let slow = Arc::default();
+    let device = Device {
+        schema: schema.clone(),
+        events: Default::default(),
+        applied: Arc::clone(&applied),
+        slow: Arc::clone(&slow),
+    };
     let options = Options { state_dir: directory.path().join("state"), superuser: Some("admin".into()) };
     let server = Server::start(schema.clone(), device, Tree::initial(schema), options).await.unwrap();
-    Bench { server, applied, directory }
+    Bench { server, applied, slow, directory }
 }
 
 async fn start() -> Bench {
@@ -105,7 +117,12 @@ async fn start() -> Bench {
 
 impl Bench {
     fn connect(&self, user: &str) -> tokio::io::DuplexStream {
-        let (ours, theirs) = tokio::io::duplex(1 << 20);
+        self.connect_through(user, 1 << 20)
+    }
+
+    /// `buffer`: what the pipe takes in each direction without being read.
+    fn connect_through(&self, user: &str, buffer: usize) -> tokio::io::DuplexStream {
+        let (ours, theirs) = tokio::io::duplex(buffer);
         let peer =
             Peer { user: user.into(), transport: Transport::Ssh, address: "127.0.0.1:1".parse().expect("an address") };
         let server = self.server.clone();
@@ -507,4 +524,46 @@ async fn mutated_requests_leave_the_server_standing() {
     }
     running(&good).await;
     good.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_read_holds_up_nobody() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let bench = start().await;
+    let other = bench.admin().await;
+    let mut deaf = bench.connect_through("admin", 4096);
+    let mut hello = Vec::new();
+    while !hello.ends_with(b"]]>]]>") {
+        hello.push(deaf.read_u8().await.unwrap());
+    }
+    deaf.write_all(
+        b"<hello xmlns=\"urn:ietf:params:xml:ns:netconf:base:1.0\"><capabilities><capability>\
+          urn:ietf:params:netconf:base:1.0</capability></capabilities></hello>]]>]]>\
+          <rpc xmlns=\"urn:ietf:params:xml:ns:netconf:base:1.0\" message-id=\"1\"><create-subscription \
+          xmlns=\"urn:ietf:params:xml:ns:netconf:notification:1.0\"/></rpc>]]>]]>",
+    )
+    .await
+    .unwrap();
+    let mut reply = Vec::new();
+    while !reply.ends_with(b"]]>]]>") {
+        reply.push(deaf.read_u8().await.unwrap());
+    }
+    // It begins an edit that the device is slow to apply, and reads nothing from now on.
+    let edit = format!(
+        "<rpc xmlns=\"urn:ietf:params:xml:ns:netconf:base:1.0\" message-id=\"2\"><edit-config><target><running/></target>\
+         <config>{}</config></edit-config></rpc>]]>]]>",
+        name("slow")
+    );
+    deaf.write_all(edit.as_bytes()).await.unwrap();
+    // Far more events than the pipe takes.
+    for _ in 0..100 {
+        other.rpc("<restart xmlns=\"urn:fixture\"><reason>r</reason></restart>").await.unwrap();
+    }
+    // Nor does a get of everything wait for the device.
+    other.get(&client::Options::default()).await.unwrap();
+    bench.slow.notify_one();
+    let next = name("next");
+    let edited = set(&other, Datastore::Running, &next);
+    tokio::time::timeout(Duration::from_secs(20), edited).await.expect("an edit waits for the peer").unwrap();
+    assert_eq!(running(&other).await, "<system xmlns=\"urn:fixture\"><name>next</name></system>");
 }

@@ -80,7 +80,8 @@ impl Validator {
         let mut data = DataTree::new();
         let fail = |fault| vec![rpc_error(schema, kind, fault)];
         build(schema, &mut data, None, operation.root()).map_err(fail)?;
-        if self.mirror.is_none() && self.reach.operations_see_data {
+        let behind = self.mirror.as_ref().is_none_or(|mirror| !mirror.at.same_version(datastore));
+        if behind && self.reach.operations_see_data {
             self.validate_all(datastore)?;
         }
         let dependencies = self.mirror.as_ref().map(|m| &m.data);

@@ -41,7 +41,7 @@ pub async fn action<P: Provider>(request: &Request<'_, P>, element: Element<'_>)
 
 async fn call<P: Provider>(request: &Request<'_, P>, node: NodeId, input: Tree) -> Reply {
     let schema = &request.shared.schema;
-    request.shared.datastores.validate_operation(&input, Kind::Rpc).await?;
+    request.shared.datastores.validate_operation(&input, Kind::Rpc)?;
     let output = request.shared.call(Operation { node, input }, &request.requester).await?;
     let Some(output) = output.as_ref().and_then(|tree| output_of(schema, node, tree.root())) else {
         return Ok(Outcome::Ok);
