@@ -5,13 +5,12 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use netconf::server::provider::Provider;
 use netconf::server::{Options, Server, base_modules};
-use netconf::transport::auth::{PasswordRecord, Users};
+use netconf::transport::auth::Users;
 use netconf::transport::ssh;
 use netconf::yang::serde::to_tree;
 use netconf::yang::{Schema, Tree};
@@ -119,22 +118,10 @@ fn users(users: &[User]) -> Result<Users, RunError> {
             known.add_authorized_keys(&user.name, file).map_err(|error| RunError(error.to_string()))?;
         }
         if let Some(file) = &user.password_file {
-            known.set_password(&user.name, PasswordRecord::hash(&password(file)?));
+            known.add_password_file(&user.name, file).map_err(|error| RunError(error.to_string()))?;
         }
     }
     Ok(known)
-}
-
-/// The one line of a password file.
-fn password(file: &Path) -> Result<String, RunError> {
-    let fail = |reason: String| RunError(format!("{}: {reason}", file.display()));
-    let text = std::fs::read_to_string(file).map_err(|error| fail(error.to_string()))?;
-    let password = text.strip_suffix('\n').unwrap_or(&text);
-    let password = password.strip_suffix('\r').unwrap_or(password);
-    if password.is_empty() || password.contains('\n') {
-        return Err(fail("one line with a password is wanted".to_owned()));
-    }
-    Ok(password.to_owned())
 }
 
 /// The rights of an agent that never ran (RFC 8341): groups as the file has them, the manager may do all, the controller writes what it

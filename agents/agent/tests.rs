@@ -116,7 +116,7 @@ impl Life {
         let input = edit::read_operation(&self.schema, document.root()).unwrap();
         self.validator.validate_operation(&input, Kind::Rpc, &self.running).unwrap();
         let node = operation_of(&self.schema, input.root()).unwrap();
-        let who = Requester { user: "qlm".into(), session_id: 7, requestor: None, priority: None };
+        let who = Requester { user: "qlm".into(), session_id: 7, annotations: Vec::new() };
         let reply = self.agent.call(Operation { node, input }, &who).await;
         if let Ok(Some(tree)) = &reply {
             self.validator.validate_operation(tree, Kind::Reply, &self.running).unwrap();

@@ -537,3 +537,6 @@ pub enum TestOutcome {
 fn yes() -> bool {
     true
 }
+
+#[cfg(test)]
+mod tests;

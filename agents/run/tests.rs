@@ -1,5 +1,6 @@
 //! A whole agent, over SSH on loopback, seen by a client.
 
+use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -91,10 +91,12 @@ pub enum ErrorInfo {
     /// The session that holds what was asked for; 0 when it is not a NETCONF session.
     SessionId(u32),
     /// An element of another namespace, e.g. RFC 7950's `non-unique` and `missing-choice`.
+    /// `namespaces` binds the prefixes that `text` uses.
     Other {
         namespace: Cow<'static, str>,
         name: Cow<'static, str>,
         text: String,
+        namespaces: Vec<(String, String)>,
     },
 }
 

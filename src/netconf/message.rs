@@ -133,18 +133,14 @@ impl<'d> Rpc<'d> {
         }
         let mut children = rpc.children();
         let operation = children.next().ok_or_else(|| {
-            RpcError::new(ErrorType::Rpc, ErrorTag::MissingElement, "The <rpc> has no operation.")
+            RpcError::new(ErrorType::Protocol, ErrorTag::MissingElement, "The <rpc> has no operation.")
                 .with_info(ErrorInfo::BadElement("rpc".into()))
         })?;
         if let Some(second) = children.next() {
-            return Err(
-                RpcError::bad_element(second.name(), "An <rpc> has exactly one operation.").with_type(ErrorType::Rpc)
-            );
+            return Err(RpcError::bad_element(second.name(), "An <rpc> has exactly one operation."));
         }
         if rpc.is_mixed() {
-            return Err(
-                RpcError::bad_element("rpc", "The <rpc> has text beside its operation.").with_type(ErrorType::Rpc)
-            );
+            return Err(RpcError::bad_element("rpc", "The <rpc> has text beside its operation."));
         }
         Ok(operation)
     }
@@ -274,10 +270,15 @@ impl ReplyHead {
                     ErrorInfo::BadElement(name) => write_element(out, "bad-element", name),
                     ErrorInfo::BadNamespace(name) => write_element(out, "bad-namespace", name),
                     ErrorInfo::SessionId(id) => write_element(out, "session-id", itoa::Buffer::new().format(*id)),
-                    ErrorInfo::Other { namespace, name, text } => {
+                    ErrorInfo::Other { namespace, name, text, namespaces } => {
                         out.push(b'<');
                         out.extend_from_slice(name.as_bytes());
                         write_attribute(out, "xmlns", namespace);
+                        for (prefix, namespace) in namespaces {
+                            out.extend_from_slice(b" xmlns:");
+                            out.extend_from_slice(prefix.as_bytes());
+                            write_attribute_value(out, namespace);
+                        }
                         out.push(b'>');
                         escape_text(out, text);
                         out.extend_from_slice(b"</");
@@ -392,6 +393,12 @@ pub fn error(element: Element<'_>) -> RpcError {
             (namespace, name) => ErrorInfo::Other {
                 namespace: Cow::Owned(namespace.to_owned()),
                 name: Cow::Owned(name.to_owned()),
+                namespaces: child
+                    .prefixes()
+                    .into_iter()
+                    .filter(|(prefix, _)| !prefix.is_empty() && text.contains(&format!("{prefix}:")))
+                    .map(|(prefix, namespace)| (prefix.to_owned(), namespace.to_owned()))
+                    .collect(),
                 text,
             },
         });

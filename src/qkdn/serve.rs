@@ -8,7 +8,7 @@ use clap::{ArgMatches, Command};
 use netconf::error::RpcError;
 use netconf::server::provider::{Operation, Provider, Requester};
 use netconf::server::{Options, Server, base_modules};
-use netconf::transport::auth::{PasswordRecord, Users};
+use netconf::transport::auth::Users;
 use netconf::transport::ssh;
 use netconf::yang::filter::Selection;
 use netconf::yang::{Schema, Tree};
@@ -42,10 +42,10 @@ pub struct Args {
     /// Where the configuration is kept; made if absent
     #[arg(long, value_name = "DIR")]
     state_dir: PathBuf,
-    /// The one directory that `file:` URLs may name
+    /// The one directory that `file:` URLs may name (checked; there are no URLs yet)
     #[arg(long, value_name = "DIR")]
     url_dir: Option<PathBuf>,
-    /// A file or FIFO with events and state to serve
+    /// A file or FIFO with events and state to serve (checked; not read yet)
     #[arg(long, value_name = "FILE")]
     feed: Option<PathBuf>,
 }
@@ -78,13 +78,7 @@ pub fn users(matches: &ArgMatches) -> Result<Users, String> {
     }
     for (place, file) in files("password_files") {
         let user = owner("--password-file", place)?;
-        let text = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
-        let password = text.strip_suffix('\n').unwrap_or(&text);
-        let password = password.strip_suffix('\r').unwrap_or(password);
-        if password.is_empty() || password.contains('\n') {
-            return Err(format!("{}: one line with a password is wanted", file.display()));
-        }
-        users.set_password(user, PasswordRecord::hash(password));
+        users.add_password_file(user, file).map_err(|e| e.to_string())?;
         known.push(user);
     }
     match names.iter().find(|(_, name)| !known.contains(&name.as_str())) {

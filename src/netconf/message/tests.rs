@@ -112,7 +112,9 @@ fn what_is_wrong_with_an_rpc_has_its_own_tag() {
         let text = text.replace("BASE", BASE_NAMESPACE);
         let request = document(&text);
         let error = Rpc::read(&request).unwrap().operation.unwrap_err();
-        assert_eq!((error.error_type, error.tag), (ErrorType::Rpc, tag), "{text}");
+        // Appendix A of RFC 6241 gives each tag its types.
+        let layer = if tag == ErrorTag::MissingAttribute { ErrorType::Rpc } else { ErrorType::Protocol };
+        assert_eq!((error.error_type, error.tag), (layer, tag), "{text}");
     }
     for text in ["<rpc message-id='1'><get/></rpc>", "<rpc-reply xmlns='urn:ietf:params:xml:ns:netconf:base:1.0'/>"] {
         assert_eq!(Rpc::read(&document(text)).unwrap_err().tag, ErrorTag::MalformedMessage);
@@ -133,7 +135,8 @@ fn an_error_is_written_in_order_and_read_back() {
             .with_info(ErrorInfo::Other {
                 namespace: "urn:ietf:params:xml:ns:yang:1".into(),
                 name: "missing-choice".into(),
-                text: "how".into(),
+                text: "/h:how".into(),
+                namespaces: vec![("h".into(), "urn:h".into())],
             }),
         warning,
     ];

@@ -387,7 +387,7 @@ impl Core {
         match self.locks.get(&target) {
             Some(&Lock { session_id: holder, .. }) if holder != session_id => {
                 let message = format!("The {} datastore is locked by session {holder}.", target.as_str());
-                Err(RpcError::in_use(message).with_info(crate::error::ErrorInfo::SessionId(holder)))
+                Err(RpcError::in_use(message))
             }
             _ => Ok(()),
         }

@@ -36,8 +36,11 @@ use crate::yang::filter::Selection;
 use crate::yang::schema::{Schema, SchemaBuilder};
 use crate::yang::tree::Tree;
 
-/// How long a provider may take for an RPC or a query. A diagnostic runs for seconds; after a minute nobody waits.
-pub const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a provider may take for an RPC or action: diagnostics of optical equipment run for minutes.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(330);
+
+/// How long a provider may take to report its state. After a minute nobody waits for a get.
+pub const STATE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What a server needs to know beside its schema.
 #[derive(Clone, Debug)]
@@ -168,9 +171,9 @@ fn capabilities(schema: &Schema) -> Vec<String> {
     let library = schema.modules().iter().find(|m| m.name == "ietf-yang-library");
     if let Some(revision) = library.and_then(|m| m.revision.as_deref()) {
         let content_id = monitoring::content_id(schema);
+        // RFC 7895's form, for clients that know modules-state only, such as yangcli. Others take the last one.
+        all.push(format!("{}?revision={revision}&module-set-id={content_id}", capability::YANG_LIBRARY_1_0));
         all.push(format!("{}?revision={revision}&content-id={content_id}", capability::YANG_LIBRARY));
-        // RFC 7895, for clients that know modules-state only, such as yangcli.
-        all.push(format!("{}?revision=2016-06-21&module-set-id={content_id}", capability::YANG_LIBRARY_1_0));
     }
     // RFC 7950 section 5.6.4: only modules of YANG version 1 are announced in the hello; what netopeer2-cli looks for
     // there is among them.
@@ -230,7 +233,7 @@ impl<P: Provider> Shared<P> {
         if reaches("/nc-notifications:netconf") {
             tree = tree.merged(&event::streams(&self.schema, &self.stream).map_err(inside)?);
         }
-        let state = tokio::time::timeout(CALL_TIMEOUT, self.provider.state(selection)).await;
+        let state = tokio::time::timeout(STATE_TIMEOUT, self.provider.state(selection)).await;
         let state = state.map_err(|_| RpcError::operation_failed("The device did not report its state in time."))??;
         Ok(tree.merged(&state))
     }

@@ -51,15 +51,28 @@ pub struct Operation {
     pub input: Tree,
 }
 
-/// Who asks (Table I.1 of Y.3804: user, session and requestor identifiers, priority).
+/// Who asks, and what the request says of itself.
 #[derive(Clone, Debug)]
 pub struct Requester {
     pub user: Arc<str>,
     pub session_id: u32,
-    /// Table I.1 row 6, from the request's metadata where it carries any.
-    pub requestor: Option<String>,
-    /// Table I.1 row 7.
-    pub priority: Option<u8>,
+    /// The attributes of the `<rpc>` that have a namespace, which is how a module annotates requests (RFC 7952).
+    pub annotations: Vec<Annotation>,
+}
+
+/// One annotation of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Annotation {
+    pub namespace: String,
+    pub name: String,
+    pub value: String,
+}
+
+impl Requester {
+    pub fn annotation(&self, namespace: &str, name: &str) -> Option<&str> {
+        let found = self.annotations.iter().find(|a| a.namespace == namespace && a.name == name);
+        found.map(|a| a.value.as_str())
+    }
 }
 
 /// What a provider tells the server on its own account.

@@ -14,13 +14,13 @@ use super::event::{self, Subscriber};
 use super::monitoring::Counters;
 use super::nacm::{Nacm, UserAccess};
 use super::operation::{self, Outcome, Reply, Request};
-use super::provider::{Provider, Requester};
+use super::provider::{Annotation, Provider, Requester};
 use super::stream::Message;
 use crate::error::{ErrorType, RpcError};
 use crate::framing::{Encoder, Framing, MAX_HELLO, MAX_MESSAGE, MessageReader, ReadError};
 use crate::message::{self, Hello, ReplyHead, Rpc};
 use crate::transport::Peer;
-use crate::xml::{Document, Limits};
+use crate::xml::{Document, Element, Limits};
 use crate::yang::write::{TreeWriter, WriteOptions};
 
 /// A client that has not sent its hello by then is gone, or never was one.
@@ -305,7 +305,7 @@ impl<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send> Session<'_, P, S>
         Counters::count(&self.entry.counters.in_rpcs);
         Counters::count(&self.shared.statistics.counters.in_rpcs);
         let reply = match rpc.operation {
-            Ok(operation) => self.perform(operation).await,
+            Ok(operation) => self.perform(rpc.element, operation).await,
             Err(error) => Err(vec![error]),
         };
         self.reply(&rpc.reply, reply).await
@@ -324,18 +324,18 @@ impl<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send> Session<'_, P, S>
     }
 
     /// Performs an operation. Events that come meanwhile are sent meanwhile: a slow operation holds up none.
-    async fn perform(&mut self, operation: crate::xml::Element<'_>) -> Reply {
+    async fn perform(&mut self, rpc: Element<'_>, operation: Element<'_>) -> Reply {
+        let annotations = rpc
+            .attributes()
+            .filter(|a| !a.namespace.is_empty())
+            .map(|a| Annotation { namespace: a.namespace.into(), name: a.name.into(), value: a.value.into() })
+            .collect();
         let access = self.access();
         let request = Request {
             shared: self.shared,
             session: &self.entry.clone(),
             access,
-            requester: Requester {
-                user: self.entry.user.clone(),
-                session_id: self.entry.id,
-                requestor: None,
-                priority: None,
-            },
+            requester: Requester { user: self.entry.user.clone(), session_id: self.entry.id, annotations },
             subscribed: self.subscriber.is_some(),
         };
         let work = operation::perform(&request, operation);

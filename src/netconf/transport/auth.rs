@@ -109,6 +109,20 @@ impl Users {
         Ok(())
     }
 
+    /// Takes the password that stands in clear in a file of one line; only its hash is kept.
+    pub fn add_password_file(&mut self, user: &str, path: &Path) -> Result<(), LoadError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| LoadError::Io { path: path.display().to_string(), source })?;
+        let password = text.strip_suffix('\n').unwrap_or(&text);
+        let password = password.strip_suffix('\r').unwrap_or(password);
+        if password.is_empty() || password.contains('\n') {
+            let reason = "one line with a password is wanted".into();
+            return Err(LoadError::Content { path: path.display().to_string(), reason });
+        }
+        self.set_password(user, PasswordRecord::hash(password));
+        Ok(())
+    }
+
     pub fn set_password(&mut self, user: &str, password: PasswordRecord) {
         self.0.entry(user.to_owned()).or_default().password = Some(password);
     }

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use super::defaults;
 use super::path::{InstancePath, Predicate};
 use super::schema::{NodeId, NodeKind, Schema, ValueError};
-use super::tree::{Content, Inner, Key, List, Place, Tree};
+use super::tree::{Content, Inner, Tree};
 use super::value::Value;
 use crate::error::{ErrorInfo, RpcError};
 use crate::xml::{Element, XML_NAMESPACE};
+
+mod entry;
 
 /// The `operation` attribute, and the default-operation parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,7 +204,10 @@ impl<'s> Editor<'s> {
         inherited: Operation,
     ) -> Option<(NodeId, bool)> {
         let id = self.resolve(parent, element)?;
-        let wish = self.attributes(element, id, inherited)?;
+        self.path.push(id, Predicate::None);
+        let wish = self.attributes(element, id, inherited);
+        self.path.pop();
+        let wish = wish?;
         let sets = !matches!(wish.operation, Operation::Delete | Operation::Remove | Operation::None);
         let node = self.schema.node(id);
         if node.is_key && parent.is_some_and(|p| self.schema.node(p).kind == NodeKind::List) {
@@ -435,217 +440,6 @@ impl<'s> Editor<'s> {
             let default = content.iter().all(|child| child.default);
             inner.set(id, Content::Container(content), default);
         }
-    }
-
-    fn leaf_list(&mut self, inner: &mut Inner, id: NodeId, element: Element<'_>, wish: Wish<'_>) {
-        self.path.push(id, Predicate::None);
-        if let Some(value) = self.value(id, element) {
-            self.path.pop();
-            self.path.push(id, Predicate::Value(value.clone()));
-            self.leaf_list_value(inner, id, element, wish, value);
-        }
-        self.path.pop();
-    }
-
-    fn leaf_list_value(&mut self, inner: &mut Inner, id: NodeId, element: Element<'_>, wish: Wish<'_>, value: Value) {
-        let node = self.schema.node(id);
-        let mut values: Arc<Vec<Value>> = match inner.get(id) {
-            Some(child) if !child.default => match &child.content {
-                Content::LeafList(values) => values.clone(),
-                _ => Arc::default(),
-            },
-            _ => Arc::default(),
-        };
-        let sorted = !node.user_ordered && self.mode == Mode::Config;
-        let at = if sorted { values.binary_search(&value).ok() } else { values.iter().position(|v| *v == value) };
-        match wish.operation {
-            Operation::Create if at.is_some() => return self.fail(exists()),
-            Operation::None if at.is_none() => return self.fail(missing()),
-            Operation::Delete if at.is_none() => return self.fail(missing()),
-            Operation::None => return,
-            Operation::Delete | Operation::Remove => {
-                let Some(at) = at else { return };
-                Arc::make_mut(&mut values).remove(at);
-            }
-            Operation::Merge | Operation::Replace | Operation::Create => {
-                if let Some(at) = at {
-                    match wish.insert {
-                        None if node.config || sorted => return,
-                        // State data may hold a value more than once (RFC 7950 section 7.7).
-                        None => Arc::make_mut(&mut values).push(value),
-                        Some(insert) => {
-                            let values = Arc::make_mut(&mut values);
-                            values.remove(at);
-                            if !self.insert_value(values, id, element, insert, value) {
-                                return;
-                            }
-                        }
-                    }
-                } else if sorted {
-                    let at = values.binary_search(&value).unwrap_or_else(|at| at);
-                    Arc::make_mut(&mut values).insert(at, value);
-                } else {
-                    let insert = wish.insert.unwrap_or(Insert::Last);
-                    if !self.insert_value(Arc::make_mut(&mut values), id, element, insert, value) {
-                        return;
-                    }
-                }
-            }
-        }
-        if values.is_empty() {
-            inner.remove(id);
-        } else {
-            inner.set(id, Content::LeafList(values), false);
-        }
-    }
-
-    fn insert_value(
-        &mut self,
-        values: &mut Vec<Value>,
-        id: NodeId,
-        element: Element<'_>,
-        insert: Insert<'_>,
-        value: Value,
-    ) -> bool {
-        let at = match insert {
-            Insert::First => Some(0),
-            Insert::Last => Some(values.len()),
-            Insert::Before(anchor) | Insert::After(anchor) => {
-                let anchor = self.schema.value_xml(id, anchor, |prefix| element.resolve_prefix(prefix)).ok();
-                let found = anchor.and_then(|anchor| values.iter().position(|v| *v == anchor));
-                found.map(|i| if matches!(insert, Insert::After(_)) { i + 1 } else { i })
-            }
-        };
-        match at {
-            Some(at) => values.insert(at, value),
-            None => self.fail(missing_instance("value", element.name())),
-        }
-        at.is_some()
-    }
-
-    fn list(&mut self, inner: &mut Inner, id: NodeId, element: Element<'_>, wish: Wish<'_>) {
-        let node = self.schema.node(id);
-        if node.is_keyless() {
-            self.path.push(id, Predicate::None);
-            let mut entry = Inner::default();
-            self.children(&mut entry, Some(id), element, wish.operation);
-            inner.list_mut(self.schema, id).push(entry);
-            self.path.pop();
-            return;
-        }
-        self.path.push(id, Predicate::None);
-        let key = self.key(id, element);
-        self.path.pop();
-        let Some(key) = key else { return };
-        self.path.push(id, Predicate::Key(key.clone()));
-        self.entry(inner, id, element, wish, key);
-        self.path.pop();
-    }
-
-    fn key(&mut self, id: NodeId, element: Element<'_>) -> Option<Key> {
-        let node = self.schema.node(id);
-        let namespace = &self.schema.module(node.module).namespace;
-        let mut values = Vec::with_capacity(node.keys.len());
-        for &key in &node.keys {
-            let name = &self.schema.node(key).name;
-            let mut found = element.children().filter(|e| e.is(namespace, name));
-            let Some(first) = found.next() else {
-                self.fail(RpcError::missing_element(name));
-                return None;
-            };
-            if found.next().is_some() {
-                self.fail(RpcError::bad_element(name, "The key is given twice."));
-                return None;
-            }
-            self.path.push(key, Predicate::None);
-            let value = self.value(key, first);
-            self.path.pop();
-            values.push(value?);
-        }
-        Some(Key::new(values))
-    }
-
-    fn entry(&mut self, inner: &mut Inner, id: NodeId, element: Element<'_>, wish: Wish<'_>, key: Key) {
-        let there = inner.list(id).is_some_and(|list| list.get(&key).is_some());
-        match wish.operation {
-            Operation::Create if there => return self.fail(exists()),
-            Operation::Delete if !there => return self.fail(missing()),
-            Operation::None if !there => return self.fail(missing()),
-            Operation::Remove if !there => return,
-            Operation::Delete | Operation::Remove => {
-                let list = inner.list_mut(self.schema, id);
-                list.remove(&key);
-                if list.is_empty() {
-                    inner.remove(id);
-                }
-                return;
-            }
-            _ => {}
-        }
-        let fresh = || {
-            let mut fresh = Inner::default();
-            for (&leaf, value) in self.schema.node(id).keys.iter().zip(key.values()) {
-                fresh.set(leaf, Content::Leaf(value.clone()), false);
-            }
-            fresh
-        };
-        let mut content = match wish.operation {
-            Operation::Merge | Operation::None => {
-                inner.list(id).and_then(|list| list.get(&key)).cloned().unwrap_or_else(fresh)
-            }
-            _ => fresh(),
-        };
-        self.children(&mut content, Some(id), element, wish.operation);
-        let list = inner.list_mut(self.schema, id);
-        match wish.insert {
-            Some(insert) => self.place(list, id, element, insert, key, content),
-            None => list.insert(key, content),
-        }
-        if inner.list(id).is_some_and(List::is_empty) {
-            inner.remove(id);
-        }
-    }
-
-    fn place(
-        &mut self,
-        list: &mut List,
-        id: NodeId,
-        element: Element<'_>,
-        insert: Insert<'_>,
-        key: Key,
-        content: Inner,
-    ) {
-        let place = match insert {
-            Insert::First => Some(Place::First),
-            Insert::Last => Some(Place::Last),
-            Insert::Before(anchor) => self.anchor(id, element, anchor).map(Place::Before),
-            Insert::After(anchor) => self.anchor(id, element, anchor).map(Place::After),
-        };
-        if !place.is_some_and(|place| list.place(key, content, &place)) {
-            self.fail(missing_instance("key", element.name()));
-        }
-    }
-
-    /// The `key` attribute: the key predicates of an instance-identifier (RFC 7950 section 7.8.6).
-    fn anchor(&self, id: NodeId, element: Element<'_>, text: &str) -> Option<Key> {
-        let node = self.schema.node(id);
-        let mut given: Vec<(&str, &str)> = Vec::new();
-        let mut rest = text.trim_ascii();
-        while let Some(inside) = rest.strip_prefix('[') {
-            let (name, value) = inside.split_once('=')?;
-            let value = value.trim_ascii_start();
-            let quote = value.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
-            let (value, after) = value[1..].split_once(quote)?;
-            let name = name.trim_ascii();
-            given.push((name.rsplit_once(':').map_or(name, |(_, local)| local), value));
-            rest = after.trim_ascii_start().strip_prefix(']')?.trim_ascii_start();
-        }
-        let values = node.keys.iter().map(|&key| {
-            let (_, text) = given.iter().find(|(name, _)| *name == self.schema.node(key).name)?;
-            self.schema.value_xml(key, text, |prefix| element.resolve_prefix(prefix)).ok()
-        });
-        (rest.is_empty() && given.len() == node.keys.len()).then_some(())?;
-        values.collect::<Option<Vec<_>>>().map(Key::new)
     }
 }
 

@@ -178,46 +178,29 @@ pub fn map_prefixes<E>(text: &str, mut map: impl FnMut(&str) -> Result<String, E
 
 /// Drops each prefix that repeats the module of the step before, as JSON's instance-identifiers have it.
 pub fn compress(full: &str) -> String {
-    let mut inherited = String::new();
-    let mut out = String::with_capacity(full.len());
-    let mut depth = 0;
-    each_name(full, |event| match event {
-        Piece::Name { prefix, name } => {
-            let prefix = prefix.unwrap_or("");
-            if !prefix.is_empty() && prefix != inherited {
-                out.push_str(prefix);
-                out.push(':');
-            }
-            out.push_str(name);
-            if depth == 0 && !prefix.is_empty() {
-                inherited = prefix.to_owned();
-            }
-        }
-        Piece::Other(text) => {
-            depth += text.matches('[').count();
-            depth = depth.saturating_sub(text.matches(']').count());
-            out.push_str(text);
-        }
-        Piece::Quoted(text) => out.push_str(text),
-    });
-    out
+    rewrite(full, |prefix, inherited| prefix.filter(|p| *p != inherited))
 }
 
 /// Puts a prefix on every name of an instance-identifier in JSON's form.
 pub fn expand(compressed: &str) -> String {
-    let mut inherited = String::new();
-    let mut out = String::with_capacity(compressed.len() * 2);
+    rewrite(compressed, |prefix, inherited| prefix.or(Some(inherited).filter(|p| !p.is_empty())))
+}
+
+/// Gives each name the prefix that `show` makes of its own and the one it inherits from the step before.
+fn rewrite(text: &str, show: impl for<'p> Fn(Option<&'p str>, &'p str) -> Option<&'p str>) -> String {
+    let mut inherited = "";
+    let mut out = String::with_capacity(text.len() * 2);
     let mut depth = 0;
-    each_name(compressed, |event| match event {
+    each_name(text, |piece| match piece {
         Piece::Name { prefix, name } => {
-            let prefix = prefix.unwrap_or(&inherited);
-            if !prefix.is_empty() {
+            if let Some(prefix) = show(prefix, inherited) {
                 out.push_str(prefix);
                 out.push(':');
             }
             out.push_str(name);
+            // The names inside predicates inherit, and leave nothing to inherit.
             if depth == 0 {
-                inherited = prefix.to_owned();
+                inherited = prefix.unwrap_or(inherited);
             }
         }
         Piece::Other(text) => {

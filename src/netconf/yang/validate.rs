@@ -12,7 +12,7 @@ use super::path::{self, Predicate};
 use super::schema::{NodeId, NodeKind, Schema};
 use super::tree::{Content, Inner, Key, Tree};
 use super::value::Value;
-use crate::error::{ErrorInfo, ErrorPath, RpcError};
+use crate::error::{ErrorInfo, ErrorPath, ErrorType, RpcError};
 
 /// Validates the versions of one datastore, one after another.
 pub struct Validator {
@@ -48,13 +48,12 @@ impl Validator {
         };
         let schema = &*self.schema;
         for edit in diff_with_defaults(&mirror.at, new) {
-            apply(schema, &mut mirror.data, &edit).map_err(|fault| vec![rpc_error(schema, fault)])?;
+            apply(schema, &mut mirror.data, &edit).map_err(|fault| vec![rpc_error(schema, Kind::Config, fault)])?;
         }
         // After a failure the mirror is somewhere between versions: it is dropped and built again when next needed.
-        let changes = mirror
-            .data
-            .validate(schema.context(), Kind::Config, None)
-            .map_err(|faults| faults.into_iter().map(|fault| rpc_error(schema, fault)).collect::<Vec<_>>())?;
+        let changes = mirror.data.validate(schema.context(), Kind::Config, None).map_err(|faults| {
+            faults.into_iter().map(|fault| rpc_error(schema, Kind::Config, fault)).collect::<Vec<_>>()
+        })?;
         let mut valid = new.clone();
         for change in changes {
             if !change.created || self.reach.is_conditional(schema, &change) {
@@ -67,7 +66,9 @@ impl Validator {
 
     /// Checks configuration with state, as `<get>` and files have it, by itself.
     pub fn validate_data(schema: &Schema, data: &Tree) -> Result<(), Vec<RpcError>> {
-        let errors = |faults: Vec<Fault>| faults.into_iter().map(|fault| rpc_error(schema, fault)).collect::<Vec<_>>();
+        let errors = |faults: Vec<Fault>| {
+            faults.into_iter().map(|fault| rpc_error(schema, Kind::Config, fault)).collect::<Vec<_>>()
+        };
         let mut mirror = DataTree::new();
         build(schema, &mut mirror, None, data.root()).map_err(|fault| errors(vec![fault]))?;
         mirror.validate(schema.context(), Kind::Data, None).map(|_| ()).map_err(errors)
@@ -77,7 +78,7 @@ impl Validator {
     pub fn validate_operation(&mut self, operation: &Tree, kind: Kind, datastore: &Tree) -> Result<(), Vec<RpcError>> {
         let schema = &*self.schema.clone();
         let mut data = DataTree::new();
-        let fail = |fault| vec![rpc_error(schema, fault)];
+        let fail = |fault| vec![rpc_error(schema, kind, fault)];
         build(schema, &mut data, None, operation.root()).map_err(fail)?;
         if self.mirror.is_none() && self.reach.operations_see_data {
             self.validate_all(datastore)?;
@@ -85,7 +86,7 @@ impl Validator {
         let dependencies = self.mirror.as_ref().map(|m| &m.data);
         data.validate(schema.context(), kind, dependencies)
             .map(|_| ())
-            .map_err(|faults| faults.into_iter().map(|fault| rpc_error(schema, fault)).collect())
+            .map_err(|faults| faults.into_iter().map(|fault| rpc_error(schema, kind, fault)).collect())
     }
 }
 
@@ -350,7 +351,7 @@ fn key_of(schema: &Schema, list: NodeId, texts: &[String]) -> Option<Key> {
 }
 
 /// RFC 7950 section 15 and the decisions in docs/netconf.md.
-fn rpc_error(schema: &Schema, fault: Fault) -> RpcError {
+fn rpc_error(schema: &Schema, kind: Kind, fault: Fault) -> RpcError {
     let quoted = |n: usize| fault.message.split('"').nth(2 * n + 1).unwrap_or_default().to_owned();
     let begins = |text: &str| fault.message.starts_with(text);
     let app_tag = fault.app_tag.clone();
@@ -364,12 +365,20 @@ fn rpc_error(schema: &Schema, fault: Fault) -> RpcError {
     };
     let mut error = if begins("Mandatory node") {
         path = with_child(&path, &quoted(0));
-        RpcError::data_missing(fault.message.clone())
+        if kind == Kind::Config {
+            RpcError::data_missing(fault.message.clone())
+        } else {
+            // Of a request: what is missing is a parameter (RFC 6241 appendix A).
+            let mut error = RpcError::missing_element(&quoted(0)).with_type(ErrorType::Application);
+            error.message = Some(fault.message.clone());
+            error
+        }
     } else if begins("Mandatory choice") {
         RpcError::data_missing(fault.message.clone()).with_info(ErrorInfo::Other {
             namespace: "urn:ietf:params:xml:ns:yang:1".into(),
             name: "missing-choice".into(),
             text: quoted(0),
+            namespaces: Vec::new(),
         })
     } else if begins("When condition") {
         let name = path.rsplit('/').next().unwrap_or_default();
@@ -382,15 +391,27 @@ fn rpc_error(schema: &Schema, fault: Fault) -> RpcError {
         RpcError::data_missing(fault.message.clone())
     } else if begins("Unique data leaf(s)") {
         let mut error = RpcError::operation_failed(fault.message.clone());
-        for n in 1..=2 {
-            error = error.with_info(ErrorInfo::Other {
-                namespace: "urn:ietf:params:xml:ns:yang:1".into(),
-                name: "non-unique".into(),
-                text: path::expand(&quoted(n)),
-            });
+        // One for each leaf of each entry (RFC 7950 section 15.1).
+        for entry in 1..=2 {
+            for leaf in quoted(0).split(' ') {
+                let ErrorPath { text, namespaces } = error_path(schema, &format!("{}/{leaf}", quoted(entry)));
+                error = error.with_info(ErrorInfo::Other {
+                    namespace: "urn:ietf:params:xml:ns:yang:1".into(),
+                    name: "non-unique".into(),
+                    text,
+                    namespaces,
+                });
+            }
         }
         error
     } else {
+        if matches!(app_tag.as_deref(), Some("too-many-elements" | "too-few-elements")) {
+            // The list or leaf-list is at fault, not one of its entries (RFC 7950 sections 15.2 and 15.3).
+            let (above, last) = path.rsplit_once('/').unwrap_or(("", &path));
+            let name = last.split('[').next().unwrap_or_default();
+            let found = name.rsplit(':').next() == Some(quoted(0).as_str());
+            path = if found { format!("{above}/{name}") } else { with_child(&path, &quoted(0)) };
+        }
         RpcError::operation_failed(fault.message.clone())
     };
     if let Some(tag) = app_tag {

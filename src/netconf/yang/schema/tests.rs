@@ -1,6 +1,7 @@
 //! Tests of schemas and of the values of every built-in type.
 
 use super::*;
+use crate::yang::ffi::Source;
 use crate::yang::fixture;
 
 fn value(schema: &Schema, leaf: &str, text: &str) -> Result<String, ValueError> {

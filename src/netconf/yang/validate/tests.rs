@@ -55,7 +55,9 @@ fn constraints_have_their_tags_app_tags_and_paths() {
     );
     let error = bench.error(&servers("<server><name>b</name><address>x</address></server>"));
     assert_eq!((error.tag, error.app_tag.as_deref()), (ErrorTag::OperationFailed, Some("data-not-unique")), "{error}");
-    assert_eq!(error.info.len(), 2);
+    let ErrorInfo::Other { text, namespaces, .. } = &error.info[1] else { panic!("{error:?}") };
+    assert_eq!(text, "/fixture:servers/fixture:server[fixture:name='b']/fixture:address");
+    assert_eq!(namespaces[0].1, "urn:fixture");
     let error = bench.error(&servers("<server><name>b</name><backup>z</backup></server>"));
     assert_eq!((error.tag, error.app_tag.as_deref()), (ErrorTag::DataMissing, Some("instance-required")), "{error}");
     assert_eq!(error.path.as_ref().unwrap().text, "/fixture:servers/fixture:server[fixture:name='b']/fixture:backup");
@@ -111,7 +113,7 @@ fn operations_are_validated_with_their_input() {
     validator.validate_operation(&good, Kind::Rpc, &running).unwrap();
     let bad = read("<restart xmlns=\"urn:fixture\"/>");
     let errors = validator.validate_operation(&bad, Kind::Rpc, &running).unwrap_err();
-    assert_eq!(errors[0].tag, ErrorTag::DataMissing, "{errors:?}");
+    assert_eq!(errors[0].tag, ErrorTag::MissingElement, "{errors:?}");
 }
 
 #[test]
