@@ -8,14 +8,13 @@
 pub mod data;
 mod types;
 
-use std::collections::HashMap;
 use std::ffi::{CStr, CString};
-use std::os::raw::c_char;
+use std::os::raw::{c_char, c_void};
 use std::path::PathBuf;
 use std::ptr;
 use std::sync::Once;
 
-use yang5::context::{Context as YangContext, ContextFlags, EmbeddedModuleKey, EmbeddedModules};
+use yang5::context::{Context as YangContext, ContextFlags};
 use yang5::ffi;
 
 pub use types::{RawBase, RawType};
@@ -44,7 +43,7 @@ impl std::fmt::Display for Fault {
 pub struct Context {
     raw: *mut ffi::ly_ctx,
     // libyang's import callback points here; dropped after the context.
-    _sources: Box<EmbeddedModules>,
+    _sources: Box<Sources>,
 }
 
 /// A module to load with the features to enable; the feature `*` stands for all.
@@ -62,6 +61,21 @@ pub struct Source {
     pub revision: Option<&'static str>,
     pub text: &'static str,
 }
+
+impl Source {
+    /// The source of that revision, or one that does not say its revision; where none is asked for that one too, or else
+    /// the newest. Of two that are alike the later one.
+    pub fn find<'a>(sources: &'a [Source], name: &str, revision: Option<&str>) -> Option<&'a Source> {
+        let named = || sources.iter().filter(|s| s.name == name);
+        let exact = revision.and_then(|_| named().rfind(|s| s.revision == revision));
+        let undated = || named().rfind(|s| s.revision.is_none());
+        let newest = || named().max_by_key(|s| s.revision).filter(|_| revision.is_none());
+        exact.or_else(undated).or_else(newest)
+    }
+}
+
+/// What the import callback of a context looks into.
+struct Sources(Vec<Source>);
 
 pub struct RawModule {
     pub pointer: ModulePointer,
@@ -139,14 +153,10 @@ impl Context {
         let flags =
             ContextFlags::DISABLE_SEARCHDIR_CWD | ContextFlags::PREFER_SEARCHDIRS | ContextFlags::REF_IMPLEMENTED;
         let mut inner = YangContext::new(flags).map_err(|e| vec![plain_fault(e.to_string())])?;
-        let mut table: HashMap<EmbeddedModuleKey, &'static str> = HashMap::new();
-        for source in sources {
-            table.insert(EmbeddedModuleKey::new(source.name, source.revision, None, None), source.text);
-            // The newest is what an import without a revision gets; sources are in ascending order of revision.
-            table.insert(EmbeddedModuleKey::new(source.name, None, None, None), source.text);
-        }
-        let sources = Box::new(table);
-        inner.set_embedded_modules(&sources);
+        let sources = Box::new(Sources(sources.to_vec()));
+        // SAFETY: the callback has the signature that libyang wants; what it points to is boxed, and dropped after the
+        // context.
+        unsafe { inner.set_module_import_callback(import, ptr::from_ref(&*sources).cast_mut().cast()) };
         for dir in search_dirs {
             inner
                 .set_searchdir(dir)
@@ -498,6 +508,43 @@ impl Drop for Context {
         // SAFETY: made by `load`, destroyed once; no data tree outlives its context.
         unsafe { ffi::ly_ctx_destroy(self.raw) };
     }
+}
+
+/// libyang's import callback: a module's text, or a submodule's where one is named.
+///
+/// yang5 has one of its own, but answers a request without a revision with any of a module's revisions.
+///
+/// # Safety
+/// The names are C strings or null as libyang has it, and `user_data` is the context's [`Sources`].
+unsafe extern "C" fn import(
+    module: *const c_char,
+    revision: *const c_char,
+    submodule: *const c_char,
+    submodule_revision: *const c_char,
+    user_data: *mut c_void,
+    format: *mut ffi::LYS_INFORMAT::Type,
+    data: *mut *const c_char,
+    free: *mut ffi::ly_module_imp_data_free_clb,
+) -> ffi::LY_ERR::Type {
+    unsafe {
+        let sources = &*user_data.cast::<Sources>();
+        let (name, revision) = if submodule.is_null() { (module, revision) } else { (submodule, submodule_revision) };
+        let name = string(name).unwrap_or_default();
+        let source = Source::find(&sources.0, &name, string(revision).as_deref());
+        let Some(Ok(text)) = source.map(|source| CString::new(source.text)) else {
+            return ffi::LY_ERR::LY_ENOTFOUND;
+        };
+        *format = ffi::LYS_INFORMAT::LYS_IN_YANG;
+        *data = text.into_raw();
+        *free = Some(free_import);
+    }
+    ffi::LY_ERR::LY_SUCCESS
+}
+
+/// # Safety
+/// `data` is what [`import`] answered with.
+unsafe extern "C" fn free_import(data: *mut c_void, _user_data: *mut c_void) {
+    drop(unsafe { CString::from_raw(data.cast()) });
 }
 
 fn initialise() {

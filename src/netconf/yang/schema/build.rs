@@ -208,10 +208,7 @@ fn text_of(
     if let Some(text) = file.and_then(read) {
         return Some(text);
     }
-    let named = || builder.sources.iter().rev().filter(|s| s.name == name);
-    let exact = named().find(|s| revision.is_none() || s.revision == revision);
-    // A source need not say its revision; what its text declares is then what was loaded.
-    if let Some(source) = exact.or_else(|| named().find(|s| s.revision.is_none())) {
+    if let Some(source) = Source::find(&builder.sources, name, revision) {
         return Some(Arc::from(source.text));
     }
     builder.search_dirs.iter().find_map(|dir| {

@@ -100,7 +100,11 @@ fn each_module_has_its_own_text() {
     let both = [source(Some("2025-01-01"), older), source(Some("2026-01-01"), newer)];
     assert_eq!(text(&both, Some("2025-01-01")).as_deref(), Some(older));
     assert_eq!(text(&both, None).as_deref(), Some(newer));
+    assert_eq!(text(&[both[1], both[0]], None).as_deref(), Some(newer));
     assert_eq!(text(&[both[0], source(None, newer)], None).as_deref(), Some(newer));
+    let part = Source { name: "part", revision: None, text: "submodule part { belongs-to dated { prefix d; } }" };
+    let whole = "module dated { namespace urn:dated; prefix d; include part; }";
+    assert_eq!(text(&[part, source(None, whole)], None).as_deref(), Some(whole));
 }
 
 #[test]
