@@ -356,9 +356,10 @@ proptest! {
         let text = show(&tree);
         let again = read(&text);
         prop_assert_eq!(show(&again), text);
-        // Reading fills in the defaults: from here on the trees are the same node by node.
         prop_assert_eq!(read(&show_as(&again, WithDefaults::Explicit)), again.clone());
-        prop_assert_eq!(show_as(&read(&show_as(&again, WithDefaults::Trim)), WithDefaults::ReportAll), show_as(&again, WithDefaults::ReportAll));
+        // What is trimmed is gone for a reader of data, who does not fill in defaults.
+        let trimmed = show_as(&again, WithDefaults::Trim);
+        prop_assert_eq!(show_as(&read(&trimmed), WithDefaults::Trim), trimmed);
     }
 
     #[test]
