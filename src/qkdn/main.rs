@@ -1,6 +1,7 @@
 //! `qkdn`: manager, agents and tools for QKD networks in one binary.
 
 mod agent;
+mod demo;
 mod log;
 mod serve;
 mod terminate;
@@ -23,6 +24,8 @@ enum Task {
     Serve(Box<serve::Args>),
     /// Run the management agent of one device
     Agent(agent::Args),
+    /// Run the two ends of a simulated QKD link on loopback, and tell how to look at them
+    Demo(demo::Args),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +57,7 @@ fn run(matches: &ArgMatches) -> Result<(), String> {
             runtime.block_on(serve::run(*args, users))
         }
         Task::Agent(args) => runtime.block_on(agent::run(args)),
+        Task::Demo(args) => runtime.block_on(demo::run(args)),
     }
 }
 
