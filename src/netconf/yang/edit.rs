@@ -10,7 +10,7 @@ use super::path::{InstancePath, Predicate};
 use super::schema::{NodeId, NodeKind, Schema, ValueError};
 use super::tree::{Content, Inner, Tree};
 use super::value::Value;
-use crate::error::{ErrorInfo, RpcError};
+use crate::error::RpcError;
 use crate::xml::{Element, XML_NAMESPACE};
 
 mod entry;
@@ -473,14 +473,6 @@ fn content_of(element: Element<'_>) -> String {
         child.write(&mut out);
     }
     String::from_utf8(out).expect("written from strings")
-}
-
-/// The bad element's name, for tests and logs.
-pub fn bad_element(error: &RpcError) -> Option<&str> {
-    error.info.iter().find_map(|info| match info {
-        ErrorInfo::BadElement(name) => Some(name.as_str()),
-        _ => None,
-    })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::schema::{NodeId, NodeKind, Schema};
+use super::schema::{NodeId, Schema};
 use super::tree::Key;
 use super::value::Value;
 use crate::error::ErrorPath;
@@ -255,11 +255,6 @@ fn is_name_start(c: char) -> bool {
 
 fn name_length(text: &str) -> usize {
     text.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))).unwrap_or(text.len())
-}
-
-/// Whether a node may carry more than one instance under one parent.
-pub fn is_many(schema: &Schema, node: NodeId) -> bool {
-    matches!(schema.node(node).kind, NodeKind::List | NodeKind::LeafList)
 }
 
 #[cfg(test)]

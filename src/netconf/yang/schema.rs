@@ -187,12 +187,6 @@ impl Schema {
         })
     }
 
-    /// The child of that name in any module: the parent's own module first.
-    pub fn child_by_name(&self, parent: Option<NodeId>, name: &str) -> Option<NodeId> {
-        let own = parent.and_then(|p| self.child(parent, self.node(p).module, name));
-        own.or_else(|| self.children(parent).iter().copied().find(|&id| self.node(id).name == name))
-    }
-
     /// The node at an absolute data path of names, `/module:node/node/module:node`; predicates are not allowed.
     /// Inside an RPC or action, `input` and `output` are steps.
     pub fn find(&self, path: &str) -> Option<NodeId> {

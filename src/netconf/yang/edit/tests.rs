@@ -1,7 +1,7 @@
 //! Tests of edits: each operation on each kind of node, and the error-tags.
 
 use super::*;
-use crate::error::ErrorTag;
+use crate::error::{ErrorInfo, ErrorTag};
 use crate::xml::{Document, Limits};
 use crate::yang::diff::diff;
 use crate::yang::{fixture, patch};
@@ -245,4 +245,11 @@ fn the_journal_form_restores_everything() {
     let text = String::from_utf8(text).unwrap();
     let document = Document::parse(&text, &Limits::default()).unwrap();
     assert_eq!(read_config(full.schema(), document.root()).unwrap(), full);
+}
+
+fn bad_element(error: &RpcError) -> Option<&str> {
+    error.info.iter().find_map(|info| match info {
+        ErrorInfo::BadElement(name) => Some(name.as_str()),
+        _ => None,
+    })
 }
