@@ -31,7 +31,7 @@ enum Task {
 fn main() -> ExitCode {
     in_utc();
     let matches = <Cli as clap::CommandFactory>::command().mut_subcommand("serve", serve::order_matters).get_matches();
-    log::start();
+    log::start(matches.subcommand_name() == Some("demo"));
     match run(&matches) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -33,7 +33,7 @@ enum Task {
     Ci,
     /// Set up, then check our YANG modules alone
     Yang,
-    /// Set up, build, and run a simulated network with its manager
+    /// Set up, build, and run the demonstration
     Demo {
         /// What to pass on to `qkdn demo`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
