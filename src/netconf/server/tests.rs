@@ -321,6 +321,12 @@ async fn operations_and_actions_reach_the_provider() {
     session.create_subscription(&CreateSubscription::default()).await.unwrap();
     let again = session.create_subscription(&CreateSubscription::default()).await.unwrap_err();
     assert_eq!(tag(again).0, ErrorTag::OperationFailed);
+    // As ncclient has it: the filter in the base namespace.
+    let (other, mut filtered) = bench.session("admin").await;
+    let subscribe = "<create-subscription xmlns=\"urn:ietf:params:xml:ns:netconf:notification:1.0\"><filter \
+                     xmlns=\"urn:ietf:params:xml:ns:netconf:base:1.0\" type=\"subtree\"><started \
+                     xmlns=\"urn:fixture\"/></filter></create-subscription>";
+    other.rpc(subscribe).await.unwrap();
     let reply = session.rpc("<restart xmlns=\"urn:fixture\"><reason>r</reason></restart>").await.unwrap();
     assert!(reply.text().contains("<job xmlns=\"urn:fixture\">admin r 5</job>"), "{}", reply.text());
     let event = loop {
@@ -330,6 +336,8 @@ async fn operations_and_actions_reach_the_provider() {
         }
     };
     assert!(event.text().contains("<started xmlns=\"urn:fixture\"><job>admin r 5</job></started>"), "{}", event.text());
+    let Some(NotificationEvent::Received(only)) = filtered.next().await else { panic!() };
+    assert!(only.text().contains("<started "), "{}", only.text());
     let action = "<action xmlns=\"urn:ietf:params:xml:ns:yang:1\"><jobs xmlns=\"urn:actions\"><job><name>x</name>\
                   <run><times>3</times></run></job></jobs></action>";
     let reply = session.rpc(action).await.unwrap();

@@ -3,16 +3,20 @@
 use jiff::Timestamp;
 
 use super::get::selection;
-use super::parameters::{Parameters, invalid, name};
+use super::parameters::{Name, Parameters, invalid, name};
 use super::{Outcome, Reply, Request};
 use crate::error::{ErrorInfo, ErrorType, RpcError};
+use crate::message::BASE_NAMESPACE;
 use crate::server::event::Subscriber;
 use crate::server::provider::Provider;
 use crate::server::stream::ReplayWindow;
 use crate::xml::Element;
 
 pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) -> Reply {
-    let parameters = Parameters::read(operation, &["stream", "filter", "startTime", "stopTime"].map(name))?;
+    // ncclient puts the filter into the base namespace, as it is in other operations.
+    let base_filter = Name { namespace: Some(BASE_NAMESPACE), name: "filter" };
+    let [stream, filter, start, stop] = ["stream", "filter", "startTime", "stopTime"].map(name);
+    let parameters = Parameters::read(operation, &[stream, filter, base_filter, start, stop])?;
     if request.subscribed {
         return Err(RpcError::operation_failed("The session has a subscription already.").into());
     }
