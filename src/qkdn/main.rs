@@ -1,6 +1,7 @@
 //! `qkdn`: manager, agents and tools for QKD networks in one binary.
 
 mod agent;
+mod demo;
 mod log;
 mod serve;
 mod terminate;
@@ -19,6 +20,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Run simulated QKD links with an agent for each module, and show how to look at them
+    Demo(demo::Args),
     /// Serve NETCONF over SSH for any YANG modules, without a device behind them
     Serve(Box<serve::Args>),
     /// Run the management agent of one device
@@ -28,7 +31,7 @@ enum Task {
 fn main() -> ExitCode {
     in_utc();
     let matches = <Cli as clap::CommandFactory>::command().mut_subcommand("serve", serve::order_matters).get_matches();
-    log::start();
+    log::start(if matches.subcommand_name() == Some("demo") { log::WARNINGS } else { log::OPERATOR });
     match run(&matches) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -53,6 +56,7 @@ fn run(matches: &ArgMatches) -> Result<(), String> {
             let users = serve::users(matches.subcommand_matches("serve").ok_or("no arguments")?)?;
             runtime.block_on(serve::run(*args, users))
         }
+        Task::Demo(args) => runtime.block_on(demo::run(args)),
         Task::Agent(args) => runtime.block_on(agent::run(args)),
     }
 }
