@@ -5,6 +5,8 @@
 
 #[path = "system/bad_input.rs"]
 mod bad_input;
+#[path = "system/demo.rs"]
+mod demo;
 #[path = "system/kill.rs"]
 mod kill;
 #[path = "system/program.rs"]
