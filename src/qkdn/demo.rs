@@ -86,7 +86,7 @@ struct User {
 
 /// Runs until SIGINT or SIGTERM.
 pub async fn run(args: Args) -> Result<(), String> {
-    if args.agents == 0 || args.agents % 2 != 0 || args.agents > MAX_AGENTS {
+    if args.agents == 0 || !args.agents.is_multiple_of(2) || args.agents > MAX_AGENTS {
         return Err(format!("--agents {}: an even number from 2 to {MAX_AGENTS} is wanted", args.agents));
     }
     if args.port_base.checked_add(args.agents - 1).is_none() {
@@ -148,7 +148,7 @@ fn how(ended: Result<Result<(), String>, JoinError>) -> Result<(), String> {
 /// The keys and the configuration of an agent, the same at each start but for the port.
 fn prepare(path: &Path, user: &User, index: u16, port: u16) -> Result<Agent, String> {
     let (transmitter, receiver) = (letters(index & !1), letters(index | 1));
-    let (role, letter) = if index % 2 == 0 { ("transmitter", &transmitter) } else { ("receiver", &receiver) };
+    let (role, letter) = if index.is_multiple_of(2) { ("transmitter", &transmitter) } else { ("receiver", &receiver) };
     let name = format!("qkd-{letter}");
     let home = path.join(&name);
     make_directory(&home).map_err(|e| e.to_string())?;
