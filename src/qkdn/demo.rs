@@ -1,214 +1,279 @@
-//! `qkdn demo`: the two ends of a QKD link behind their agents, on loopback, with all that is needed to look at them.
+//! `qkdn demo`: a simulated QKD network in one process, and how to look at it.
 //!
-//! Key managers, switches, a controller and the manager join in as they are written.
+//! Everything is in one directory, which a further start goes on with:
+//!
+//! ```text
+//! admin  admin.pub  admin.password   the user's key pair and password
+//! known_hosts                        the host keys of the agents
+//! qkd-a/agent.toml                   an agent's configuration, as `qkdn agent qkd-module` takes it
+//! qkd-a/host_key  qkd-a/state/
+//! demo.json                          what runs and where, while it runs
+//! ```
 
-use std::io::Write;
-use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
+mod guide;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use agents::config::Config;
-use netconf::transport::ssh::load_or_generate_host_key;
+use netconf::server::record::{StateDirectory, make_directory, replace};
+use netconf::transport::ssh::{self, HostKeyError};
+use serde::Serialize;
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
+
+/// The one user. It is in the group `manager`, which may do all.
+const USER: &str = "admin";
+
+/// Each agent has a journal, an event log and tasks of its own; this many start within a minute and fit in 1,024 open files.
+const MAX_AGENTS: u16 = 100;
+
+/// What tells others where the agents are.
+const FILE: &str = "demo.json";
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Where keys, configuration and state are kept; made if absent, used again if there
+    /// Keys, configuration and state; made if absent, used again if there
     #[arg(long, value_name = "DIR", default_value = "qkdn-demo")]
     dir: PathBuf,
-    /// The first of the ports, one for each agent; 0 lets the system pick them
-    #[arg(long, value_name = "N", default_value_t = 8300)]
+    /// The first agent's port, the next ones follow; with 0 the system picks them
+    #[arg(long, value_name = "PORT", default_value_t = 8300)]
     port_base: u16,
+    /// How many QKD modules; two make a QKD link
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    agents: u16,
 }
 
-const USER: &str = "admin";
-const LINK: &str = "urn:qkdn:link:a-b";
-
-/// One agent of the demonstration.
-struct Member {
-    name: &'static str,
-    role: &'static str,
-    seed: u64,
-}
-
-const MEMBERS: [Member; 2] =
-    [Member { name: "qkd-a", role: "transmitter", seed: 1 }, Member { name: "qkd-b", role: "receiver", seed: 2 }];
-
-/// NETCONF sessions to send through `ssh -s … netconf`, each a file.
-const SESSIONS: [(&str, &str, &str); 3] = [
-    (
-        "get.xml",
-        "what the module measures",
-        "<get><filter><qkd-module xmlns=\"urn:qkdn:yang:qkdn-mq\"><state/></qkd-module><alarms \
-         xmlns=\"urn:ietf:params:xml:ns:yang:ietf-alarms\"><alarm-list/></alarms></filter></get>",
-    ),
-    ("cut.xml", "cut the fibre", "<inject-fault xmlns=\"urn:qkdn:yang:qkdn-simulation\"><fibre-cut/></inject-fault>"),
-    ("mend.xml", "mend it", "<clear-fault xmlns=\"urn:qkdn:yang:qkdn-simulation\"><all/></clear-fault>"),
-];
-
-#[derive(serde::Serialize)]
-struct Inventory<'d> {
-    agents: Vec<Listed<'d>>,
-}
-
-#[derive(serde::Serialize)]
+/// The content of `demo.json`.
+#[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Listed<'d> {
+struct Demo {
+    directory: PathBuf,
+    known_hosts: PathBuf,
+    agents: Vec<Agent>,
+}
+
+/// A running agent.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Agent {
+    /// As in `qkdn agent KIND`.
     kind: &'static str,
-    name: &'static str,
+    name: String,
+    resource_id: String,
+    link_id: String,
+    role: &'static str,
     address: String,
     port: u16,
-    users: [Account<'d>; 1],
-    known_hosts: &'d Path,
+    config: PathBuf,
+    users: Vec<User>,
+    #[serde(skip)]
+    host_key: String,
 }
 
-#[derive(serde::Serialize)]
+#[derive(Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Account<'d> {
+struct User {
     name: &'static str,
-    key_file: &'d Path,
-    password_file: &'d Path,
+    private_key: PathBuf,
+    public_key: PathBuf,
+    password_file: PathBuf,
 }
 
+/// Runs until SIGINT or SIGTERM.
 pub async fn run(args: Args) -> Result<(), String> {
-    let dir = prepare(&args.dir)?;
-    let (key, password) = (dir.join("admin_key"), dir.join("admin.password"));
-    let admin = load_or_generate_host_key(&key).map_err(|e| e.to_string())?;
-    let public = admin.public_key().to_openssh().map_err(|e| e.to_string())?;
-    write(&dir.join("admin_key.pub"), &format!("{public}\n"))?;
-    if !password.exists() {
-        write(&password, &format!("{}\n", random_word()?))?;
+    if args.agents == 0 || !args.agents.is_multiple_of(2) || args.agents > MAX_AGENTS {
+        return Err(format!("--agents {}: an even number from 2 to {MAX_AGENTS} is wanted", args.agents));
     }
+    if args.port_base.checked_add(args.agents - 1).is_none() {
+        return Err(format!("--port-base {}: {} ports do not fit above it", args.port_base, args.agents));
+    }
+    // Another demo in the same directory would take this one's keys and ports for its own.
+    let directory = StateDirectory::open(&args.dir).map_err(|e| e.to_string())?;
+    let path = fs::canonicalize(directory.path()).map_err(|e| format!("{}: {e}", args.dir.display()))?;
+    forget(&path)?;
+    let user = user(&path)?;
     let shutdown = crate::terminate::on_signal()?;
-    let mut running = JoinSet::new();
-    let mut known_hosts = String::new();
-    let mut addresses = Vec::new();
-    println!("quantum layer");
-    for (i, member) in MEMBERS.iter().enumerate() {
-        let port = if args.port_base == 0 { Some(0) } else { args.port_base.checked_add(i as u16) };
-        let port = port.ok_or("--port-base leaves no room for all agents")?;
-        let address = start(&dir, member, port, &shutdown, &mut running).await?;
-        println!("  {}  QKD module, {:11}  {address}", member.name, member.role);
-        let host_key = load_or_generate_host_key(&dir.join(member.name).join("host_key")).map_err(|e| e.to_string())?;
-        let host_key = host_key.public_key().to_openssh().map_err(|e| e.to_string())?;
-        known_hosts.push_str(&format!("[{}]:{} {host_key}\n", address.ip(), address.port()));
-        addresses.push(address);
+    let mut tasks = JoinSet::new();
+    let served = start_and_serve(&path, &args, &user, &shutdown, &mut tasks).await;
+    shutdown.cancel();
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = how(ended) {
+            tracing::warn!("{error}");
+        }
     }
-    let known = dir.join("known_hosts");
-    write(&known, &known_hosts)?;
-    for (file, _, operation) in SESSIONS {
-        write(&dir.join(file), &session(operation))?;
-    }
-    let listed = MEMBERS.iter().zip(&addresses).map(|(member, address)| Listed {
-        kind: "qkd-module",
-        name: member.name,
-        address: address.ip().to_string(),
-        port: address.port(),
-        users: [Account { name: USER, key_file: &key, password_file: &password }],
-        known_hosts: &known,
-    });
-    let inventory = serde_json::to_string_pretty(&Inventory { agents: listed.collect() }).map_err(|e| e.to_string())?;
-    write(&dir.join("demo.json"), &inventory)?;
-    explain(&dir, addresses[1]);
-    while let Some(ended) = running.join_next().await {
-        ended.map_err(|e| e.to_string())??;
-    }
-    Ok(())
+    served.and(forget(&path))
 }
 
-/// The directory, absolute: what is printed works from anywhere.
-fn prepare(dir: &Path) -> Result<PathBuf, String> {
-    std::fs::create_dir_all(dir).map_err(|e| format!("--dir {}: {e}", dir.display()))?;
-    dir.canonicalize().map_err(|e| format!("--dir {}: {e}", dir.display()))
-}
-
-/// Starts one agent, and returns when it listens.
-async fn start(
-    dir: &Path,
-    member: &Member,
-    port: u16,
+/// An error where something keeps an agent from starting or going on.
+async fn start_and_serve(
+    path: &Path,
+    args: &Args,
+    user: &User,
     shutdown: &CancellationToken,
-    running: &mut JoinSet<Result<(), String>>,
-) -> Result<SocketAddr, String> {
-    let own = prepare(&dir.join(member.name))?;
-    let file = own.join("agent.toml");
-    let Member { name, role, seed } = member;
-    write(
-        &file,
-        &format!(
-            "name = \"{name}\"\nresource-id = \"urn:qkdn:module:{name}\"\nlisten = \"127.0.0.1:{port}\"\n\
-             state-dir = \"state\"\nhost-key = \"host_key\"\ndriver = \"simulated\"\n\n\
-             [[user]]\nname = \"{USER}\"\nauthorized-keys = [\"../admin_key.pub\"]\n\
-             password-file = \"../admin.password\"\ngroups = [\"manager\"]\n\n\
-             [simulated]\nlink-id = \"{LINK}\"\nrole = \"{role}\"\nseed = {seed}\nlength-km = 20.0\n"
-        ),
-    )?;
-    let config = Config::load(&file).map_err(|e| e.to_string())?;
-    let (ready, listening) = oneshot::channel();
-    let shutdown = shutdown.clone();
-    let tell = move |address| {
-        // Whoever waits is in this function.
-        let _ = ready.send(address);
-    };
-    running.spawn(async move { agents::run::qkd_module(config, shutdown, tell).await.map_err(|e| e.to_string()) });
-    tokio::select! {
-        address = listening => match address {
-            Ok(address) => Ok(address),
-            Err(_) => Err(match running.join_next().await {
-                Some(Ok(Err(error))) => format!("{name}: {error}"),
-                _ => format!("{name} did not start"),
-            }),
-        },
+    tasks: &mut JoinSet<Result<(), String>>,
+) -> Result<(), String> {
+    let mut demo = Demo { directory: path.to_owned(), known_hosts: path.join("known_hosts"), agents: Vec::new() };
+    for index in 0..args.agents {
+        let port = if args.port_base == 0 { 0 } else { args.port_base + index };
+        let mut agent = prepare(path, user, index, port)?;
+        let listens = start(&agent, shutdown, tasks)?;
+        let address = tokio::select! {
+            Ok(address) = listens => address,
+            // This one says why it does not listen, or an earlier one why it gave up.
+            Some(ended) = tasks.join_next() => return how(ended),
+        };
+        agent.port = address.port();
+        println!("qkdn: {}, {} of a QKD link: serving NETCONF over SSH on {address}", agent.name, agent.role);
+        demo.agents.push(agent);
+    }
+    publish(&demo)?;
+    print!("{}", guide::text(&demo));
+    // A pipe holds lines back until it is told.
+    std::io::stdout().flush().map_err(|e| format!("standard output: {e}"))?;
+    match tasks.join_next().await {
+        Some(ended) => how(ended),
+        None => Ok(()),
     }
 }
 
-/// A whole session of base:1.0: hello, one operation, close.
-fn session(operation: &str) -> String {
-    const BASE: &str = "urn:ietf:params:xml:ns:netconf:base:1.0";
+fn how(ended: Result<Result<(), String>, JoinError>) -> Result<(), String> {
+    ended.unwrap_or_else(|error| Err(format!("an agent failed: {error}")))
+}
+
+/// The keys and the configuration of an agent, the same at each start but for the port.
+fn prepare(path: &Path, user: &User, index: u16, port: u16) -> Result<Agent, String> {
+    let (transmitter, receiver) = (letters(index & !1), letters(index | 1));
+    let (role, letter) = if index.is_multiple_of(2) { ("transmitter", &transmitter) } else { ("receiver", &receiver) };
+    let name = format!("qkd-{letter}");
+    let home = path.join(&name);
+    make_directory(&home).map_err(|e| e.to_string())?;
+    let agent = Agent {
+        kind: "qkd-module",
+        resource_id: format!("urn:qkdn:demo:module:{letter}"),
+        link_id: format!("urn:qkdn:demo:link:{transmitter}-{receiver}"),
+        role,
+        address: Ipv4Addr::LOCALHOST.to_string(),
+        port,
+        config: home.join("agent.toml"),
+        users: vec![user.clone()],
+        host_key: key(&home.join("host_key"))?,
+        name,
+    };
+    let config = configuration(&agent, u64::from(index) + 1);
+    replace(&agent.config, |file| file.write_all(config.as_bytes())).map_err(|e| e.to_string())?;
+    Ok(agent)
+}
+
+/// `a` to `z`, then `aa` and on.
+fn letters(index: u16) -> String {
+    let last = char::from(b'a' + u8::try_from(index % 26).expect("less than 26"));
+    match index / 26 {
+        0 => last.to_string(),
+        more => format!("{}{last}", letters(more - 1)),
+    }
+}
+
+fn configuration(agent: &Agent, seed: u64) -> String {
+    let Agent { name, resource_id, link_id, role, address, port, .. } = agent;
     format!(
-        "<hello xmlns=\"{BASE}\"><capabilities><capability>urn:ietf:params:netconf:base:1.0</capability></capabilities>\
-         </hello>]]>]]>\n<rpc message-id=\"1\" xmlns=\"{BASE}\">{operation}</rpc>]]>]]>\n\
-         <rpc message-id=\"2\" xmlns=\"{BASE}\"><close-session/></rpc>]]>]]>\n"
+        r#"# Written by `qkdn demo` at each start: to change it, copy it, and run `qkdn agent {kind} --config FILE`.
+name = "{name}"
+resource-id = "{resource_id}"
+listen = "{address}:{port}"
+state-dir = "state"
+host-key = "host_key"
+driver = "simulated"
+
+[[user]]
+name = "{USER}"
+authorized-keys = ["../{USER}.pub"]
+password-file = "../{USER}.password"
+groups = ["manager"]
+
+[simulated]
+link-id = "{link_id}"
+role = "{role}"
+seed = {seed}
+length-km = 20.0
+"#,
+        kind = agent.kind
     )
 }
 
-fn explain(dir: &Path, receiver: SocketAddr) {
-    let (dir, host, port) = (dir.display(), receiver.ip(), receiver.port());
-    let ssh =
-        format!("ssh -i {dir}/admin_key -o UserKnownHostsFile={dir}/known_hosts -p {port} {USER}@{host} -s netconf");
-    println!("\nLook at the receiver from another terminal:");
-    for (file, what, _) in SESSIONS {
-        println!("  {ssh} < {dir}/{file}    # {what}");
+/// Lets an agent run; where it listens comes back, or nothing if it ends before it does.
+fn start(
+    agent: &Agent,
+    shutdown: &CancellationToken,
+    tasks: &mut JoinSet<Result<(), String>>,
+) -> Result<oneshot::Receiver<SocketAddr>, String> {
+    let config = Config::load(&agent.config).map_err(|e| e.to_string())?;
+    let (ready, address) = oneshot::channel();
+    let (name, shutdown) = (agent.name.clone(), shutdown.clone());
+    tasks.spawn(async move {
+        let listens = move |address| {
+            // Nobody waits any more where the demo is ending already.
+            let _ = ready.send(address);
+        };
+        agents::run::qkd_module(config, shutdown, listens).await.map_err(|error| format!("{name}: {error}"))
+    });
+    Ok(address)
+}
+
+/// The user's key pair and password, made if absent.
+fn user(path: &Path) -> Result<User, String> {
+    let user = User {
+        name: USER,
+        private_key: path.join(USER),
+        public_key: path.join(format!("{USER}.pub")),
+        password_file: path.join(format!("{USER}.password")),
+    };
+    let public_key = key(&user.private_key)?;
+    replace(&user.public_key, |file| writeln!(file, "{public_key}")).map_err(|e| e.to_string())?;
+    if !user.password_file.exists() {
+        let password = password().map_err(|e| format!("no random numbers for a password: {e}"))?;
+        replace(&user.password_file, |file| writeln!(file, "{password}")).map_err(|e| e.to_string())?;
     }
-    println!("or with netopeer2-cli (the password is in {dir}/admin.password):");
-    println!("  connect --ssh --host {host} --port {port} --login {USER}");
-    println!("or wait for its next alarm with ncclient:");
-    println!(
-        "  python3 -c \"from ncclient import manager; m = manager.connect(host='{host}', port={port}, \
-         username='{USER}', key_filename='{dir}/admin_key', hostkey_verify=False, look_for_keys=False, \
-         allow_agent=False); m.create_subscription(filter=('subtree', \
-         '<alarm-notification xmlns=\\'urn:ietf:params:xml:ns:yang:ietf-alarms\\'/>')); \
-         print(m.take_notification().notification_xml)\""
-    );
-    println!("\n{dir}/demo.json lists the agents. Ctrl-C ends them; what they keep is there at the next start.");
+    Ok(user)
 }
 
-fn write(path: &Path, text: &str) -> Result<(), String> {
-    // Under another name first: whoever reads it sees all of it or what was there before.
-    let draft = path.with_extension("draft");
-    let written = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft);
-    written
-        .and_then(|mut file| file.write_all(text.as_bytes()))
-        .and_then(|()| std::fs::rename(&draft, path))
-        .map_err(|e| format!("{}: {e}", path.display()))
+/// The public half, in OpenSSH's form, of an Ed25519 key, which is made if absent (mode 0600).
+fn key(path: &Path) -> Result<String, String> {
+    let key = ssh::load_or_generate_host_key(path).map_err(|error| match error {
+        HostKeyError::Io { path, source } => format!("key {path}: {source}"),
+        HostKeyError::Key { path, reason } => format!("key {path}: {reason}"),
+    })?;
+    key.public_key().to_openssh().map_err(|error| format!("key {}: {error}", path.display()))
 }
 
-fn random_word() -> Result<String, String> {
-    use std::io::Read;
-    let mut bytes = [0; 12];
-    let source = std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
-    source.map_err(|e| format!("/dev/urandom: {e}"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+/// 128 random bits in hexadecimal.
+fn password() -> std::io::Result<String> {
+    let mut bytes = [0; 16];
+    fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a String takes all");
+        text
+    }))
+}
+
+/// Writes where the agents are, in files that appear whole; `demo.json` last, because others wait for it.
+fn publish(demo: &Demo) -> Result<(), String> {
+    let known_hosts: String =
+        demo.agents.iter().map(|agent| format!("[{}]:{} {}\n", agent.address, agent.port, agent.host_key)).collect();
+    replace(&demo.known_hosts, |file| file.write_all(known_hosts.as_bytes())).map_err(|e| e.to_string())?;
+    let json = serde_json::to_string_pretty(demo).map_err(|e| format!("{FILE}: {e}"))?;
+    replace(&demo.directory.join(FILE), |file| writeln!(file, "{json}")).map_err(|e| e.to_string())
+}
+
+/// Takes away what an earlier demo said of where it was.
+fn forget(path: &Path) -> Result<(), String> {
+    let file = path.join(FILE);
+    match fs::remove_file(&file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(format!("{}: {error}", file.display())),
+        _ => Ok(()),
+    }
 }

@@ -4,11 +4,14 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
-/// `QKDN_LOG` takes tracing's filter syntax; without it what an operator must know is shown, or warnings only where
-/// standard output is for a person to read.
-pub fn start(warnings_only: bool) {
-    let usual = if warnings_only { "warn" } else { "info,russh=warn" };
-    let filter = EnvFilter::try_from_env("QKDN_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
+/// What an operator must know.
+pub const OPERATOR: &str = "info,russh=warn";
+/// Of a program that tells on standard output how it goes.
+pub const WARNINGS: &str = "warn";
+
+/// `QKDN_LOG` takes tracing's filter syntax; without it there is `otherwise`.
+pub fn start(otherwise: &str) {
+    let filter = EnvFilter::try_from_env("QKDN_LOG").unwrap_or_else(|_| EnvFilter::new(otherwise));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -20,18 +20,18 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Run simulated QKD links with an agent for each module, and show how to look at them
+    Demo(demo::Args),
     /// Serve NETCONF over SSH for any YANG modules, without a device behind them
     Serve(Box<serve::Args>),
     /// Run the management agent of one device
     Agent(agent::Args),
-    /// Run the two ends of a simulated QKD link on loopback, and tell how to look at them
-    Demo(demo::Args),
 }
 
 fn main() -> ExitCode {
     in_utc();
     let matches = <Cli as clap::CommandFactory>::command().mut_subcommand("serve", serve::order_matters).get_matches();
-    log::start(matches.subcommand_name() == Some("demo"));
+    log::start(if matches.subcommand_name() == Some("demo") { log::WARNINGS } else { log::OPERATOR });
     match run(&matches) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
