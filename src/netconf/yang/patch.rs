@@ -3,8 +3,9 @@
 use super::diff::{Change, Edit};
 use super::path::{InstancePath, Predicate};
 use super::schema::{ModuleId, NodeId, Schema};
-use super::tree::{Content, Inner, Key, Tree};
+use super::tree::{Content, Key, Tree};
 use super::value::Value;
+use super::write::{WithDefaults, write_subtree};
 use crate::xml::{escape_text, write_attribute};
 
 /// Writes edits as a sequence of `<edit>` elements, each a `<config>` to apply by itself with default-operation merge.
@@ -37,7 +38,7 @@ pub fn write_edits(schema: &Schema, edits: &[Edit], new: &Tree, out: &mut Vec<u8
         match (&edit.after, edit.change) {
             (Some(Content::Container(inner)), Change::Create | Change::Modify) => {
                 out.push(b'>');
-                write_children(schema, Some(node.module), inner, out);
+                write_subtree(schema, inner, WithDefaults::Explicit, out);
             }
             (Some(Content::Leaf(value)), _) => {
                 write_value_tail(schema, value, out);
@@ -151,45 +152,7 @@ fn declare(schema: &Schema, value: &Value, out: &mut Vec<u8>) {
     }
 }
 
-/// The children of a container or entry that are not defaults.
-fn write_children(schema: &Schema, inherited: Option<ModuleId>, inner: &Inner, out: &mut Vec<u8>) {
-    for child in inner.iter().filter(|c| !c.default) {
-        let node = schema.node(child.node);
-        let mut element = |body: &mut dyn FnMut(&mut Vec<u8>)| {
-            open(schema, child.node, inherited, out);
-            body(out);
-            out.extend_from_slice(b"</");
-            out.extend_from_slice(node.name.as_bytes());
-            out.push(b'>');
-        };
-        match &child.content {
-            Content::Leaf(value) => element(&mut |out| write_value_tail(schema, value, out)),
-            Content::LeafList(values) => {
-                for value in values.iter() {
-                    element(&mut |out| write_value_tail(schema, value, out));
-                }
-            }
-            Content::Container(inner) => element(&mut |out| {
-                out.push(b'>');
-                write_children(schema, Some(node.module), inner, out);
-            }),
-            Content::List(list) => {
-                for (_, entry) in list.iter() {
-                    element(&mut |out| {
-                        out.push(b'>');
-                        write_children(schema, Some(node.module), entry, out);
-                    });
-                }
-            }
-            Content::Any(text) => element(&mut |out| {
-                out.push(b'>');
-                out.extend_from_slice(text.as_bytes());
-            }),
-        }
-    }
-}
-
 /// The whole configuration of a tree without its defaults: the content of a `<config>` that recreates it.
 pub fn write_config(tree: &Tree, out: &mut Vec<u8>) {
-    write_children(tree.schema(), None, tree.root(), out);
+    write_subtree(tree.schema(), tree.root(), WithDefaults::Explicit, out);
 }
