@@ -332,3 +332,8 @@ impl Drop for UnderWay<'_> {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().expect("nothing panics under this lock")
 }
+
+#[cfg(test)]
+pub(crate) mod double;
+#[cfg(test)]
+mod tests;
