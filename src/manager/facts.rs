@@ -623,3 +623,17 @@ impl Diagnosis {
         Ok(diagnosed.link.or(diagnosed.relay).map(|output| output.output))
     }
 }
+
+impl DeviceEvent {
+    pub fn read(time: Timestamp, event: &Tree) -> Result<DeviceEvent, SerdeError> {
+        let _ = event;
+        Ok(DeviceEvent { time, sequence_number: None, content: EventContent::Other(String::new()) })
+    }
+}
+
+impl Diagnosis {
+    pub fn read(output: &Tree) -> Result<Diagnosis, SerdeError> {
+        let _ = output;
+        Ok(Diagnosis {})
+    }
+}

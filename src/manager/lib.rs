@@ -10,8 +10,13 @@
 //! ```
 //! [`brain`] knows no socket, no clock and no database; [`shell`] reads the clock and carries out what it decided.
 
+pub mod back_off;
+pub mod collector;
+pub mod connection;
 pub mod facts;
 pub mod input;
 pub mod model;
 pub mod record;
+pub mod schema;
+pub mod shell;
 pub mod store;
