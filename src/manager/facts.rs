@@ -255,9 +255,17 @@ pub struct DeviceEvent {
 pub enum EventContent {
     Alarm(Box<ReportedAlarm>),
     /// A state of a resource changed: which (`oper-state`, …), and what it is now.
-    StateChange { resource_id: ResourceId, state: String, new: String },
+    StateChange {
+        resource_id: ResourceId,
+        state: String,
+        new: String,
+    },
     /// A control action at the controller went on: its identifier, its state, and why.
-    ControlAction { action_id: String, state: String, text: Option<String> },
+    ControlAction {
+        action_id: String,
+        state: String,
+        text: Option<String>,
+    },
     /// Any other, `module:name`.
     Other(String),
 }
@@ -303,9 +311,8 @@ impl Report {
         for kind in kinds {
             let container = format!("/{}", kind.container().expect("these have one"));
             let Some(common) = from_path::<Common>(data, &container)? else { continue };
-            let facts = |error: SerdeError| error;
             report.facts = match kind {
-                Kind::QkdModule => read_facts(data, &container, Facts::QkdModule).map_err(facts)?,
+                Kind::QkdModule => read_facts(data, &container, Facts::QkdModule)?,
                 Kind::RelayPoint => read_facts(data, &container, Facts::RelayPoint)?,
                 Kind::OpticalSwitch => read_facts(data, &container, Facts::OpticalSwitch)?,
                 Kind::KeyManager => read_facts(data, &container, Facts::KeyManager)?,
@@ -360,9 +367,8 @@ impl ModuleFacts {
     /// A channel to switch to: enabled, and not the one in use.
     pub fn backup_channel(&self) -> Option<&QuantumChannel> {
         let active = self.state.active_channel.as_deref().or(self.active_channel.as_deref());
-        let usable = |channel: &&QuantumChannel| {
-            channel.enabled != Some(false) && channel.usage.as_deref() == Some("backup")
-        };
+        let usable =
+            |channel: &&QuantumChannel| channel.enabled != Some(false) && channel.usage.as_deref() == Some("backup");
         self.quantum_channel.iter().filter(usable).find(|channel| Some(channel.name.as_str()) != active)
     }
 }
@@ -555,7 +561,7 @@ struct AnyNotification {
 
 impl DeviceEvent {
     /// Reads a notification, of the device schema; `time` is its `eventTime`.
-    pub fn read(notification: &Tree, time: Timestamp) -> Result<DeviceEvent, SerdeError> {
+    pub fn read(time: Timestamp, notification: &Tree) -> Result<DeviceEvent, SerdeError> {
         let notified: Notified = from_tree(notification)?;
         let event = |operation: Operation, content| DeviceEvent {
             time,
@@ -588,10 +594,7 @@ impl DeviceEvent {
         }
         if let Some(ControlActionState { management_operation, action_id, state, state_text }) = notified.control_action
         {
-            return Ok(event(
-                management_operation,
-                EventContent::ControlAction { action_id, state, text: state_text },
-            ));
+            return Ok(event(management_operation, EventContent::ControlAction { action_id, state, text: state_text }));
         }
         let schema = notification.schema();
         let Some(child) = notification.root().iter().next() else {
@@ -617,23 +620,10 @@ struct Output {
 }
 
 impl Diagnosis {
-    /// Reads the reply to a diagnostic: the RPC's node with its output, of the device schema. None where it is no diagnostic's.
-    pub fn read(reply: &Tree) -> Result<Option<Diagnosis>, SerdeError> {
+    /// Reads the reply to a diagnostic: the RPC's node with its output, of the device schema. Any other is an error.
+    pub fn read(reply: &Tree) -> Result<Diagnosis, SerdeError> {
         let diagnosed: Diagnosed = from_tree(reply)?;
-        Ok(diagnosed.link.or(diagnosed.relay).map(|output| output.output))
-    }
-}
-
-impl DeviceEvent {
-    pub fn read(time: Timestamp, event: &Tree) -> Result<DeviceEvent, SerdeError> {
-        let _ = event;
-        Ok(DeviceEvent { time, sequence_number: None, content: EventContent::Other(String::new()) })
-    }
-}
-
-impl Diagnosis {
-    pub fn read(output: &Tree) -> Result<Diagnosis, SerdeError> {
-        let _ = output;
-        Ok(Diagnosis {})
+        let output = diagnosed.link.or(diagnosed.relay).map(|output| output.output);
+        output.ok_or_else(|| SerdeError { reason: "it is no diagnostic's reply".to_owned(), ..SerdeError::default() })
     }
 }
