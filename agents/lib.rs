@@ -8,6 +8,7 @@ pub mod alarm;
 pub mod config;
 pub mod driver;
 pub mod event_log;
+pub mod fault;
 pub mod memory;
 pub mod model;
 pub mod network;
