@@ -53,10 +53,7 @@ impl Design {
             km_link_id: topology.km_link_id(&link.from, &link.to),
             km_ids: [topology.km_id(&link.from), topology.km_id(&link.to)],
             system: topology.system_of(link),
-            seed: link
-                .name
-                .bytes()
-                .fold(topology.seed, |seed, byte| seed.wrapping_mul(0x100_0000_01b3) ^ u64::from(byte)),
+            seed: topology.seed_of(&link.name),
             length_km: link.length_km,
             fibre_loss_db: topology.fibre_loss_db(link),
             backup: link.backup_channel,

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use path::{Passage, PortLight};
+pub use path::{ElementView, Passage, PortLight};
 
 pub use optics::DETECTORS;
 
@@ -76,6 +76,15 @@ impl Network {
 
     pub fn link(&self, link_id: &str, now: Timestamp) -> Option<LinkView> {
         self.with(now, |world| world.links.iter().find(|link| link.design.link_id == link_id).map(QkdLink::view))
+    }
+
+    /// An optical switch or relay point as it is built, and what it lets through now.
+    pub fn element(&self, element_id: &str, now: Timestamp) -> Option<ElementView> {
+        self.with(now, |world| {
+            let passing = world.links.iter().filter(|link| link.passes(element_id));
+            let link_ids = passing.map(|link| link.design.link_id.clone()).collect();
+            world.elements.get(element_id).map(|element| element.view(link_ids))
+        })
     }
 
     /// What an optical switch or relay point lets through from now on, whole. Until it says so, what the topology says holds. One that

@@ -33,11 +33,28 @@ pub struct PortLight {
     pub span_km: f64,
 }
 
+/// An optical switch or relay point by design, and what it lets through now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ElementView {
+    /// Ports of a switch, segments of a relay point.
+    pub ports: Vec<String>,
+    /// Of a way through it, dB.
+    pub insertion_loss_db: f64,
+    /// Of drift and noise: the same seed, the same device.
+    pub seed: u64,
+    /// The QKD links whose fibres end in it.
+    pub link_ids: Vec<String>,
+    pub passages: Vec<Passage>,
+}
+
 /// An optical switch or relay point as light sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct Element {
     pub(crate) passages: Vec<Passage>,
     spare: Vec<Spare>,
+    ports: Vec<String>,
+    insertion_loss_db: f64,
+    seed: u64,
 }
 
 /// Where a link enters and leaves an element.
@@ -57,6 +74,12 @@ pub(crate) struct Way {
 }
 
 impl Element {
+    /// `link_ids` are those that pass it.
+    pub(crate) fn view(&self, link_ids: Vec<String>) -> ElementView {
+        let Element { passages, ports, insertion_loss_db, seed, .. } = self.clone();
+        ElementView { ports, insertion_loss_db, seed, link_ids, passages }
+    }
+
     /// The way of a link: between its own ports, or spare ports that stand in for them.
     pub(crate) fn way(&self, link_id: &str, crossing: &Crossing) -> Option<Way> {
         let spare = |port: &str| self.spare.iter().any(|pair| pair.input == port || pair.output == port);
@@ -83,9 +106,9 @@ impl Element {
 
 /// Every optical switch and relay point by its identifier, joined as the topology says.
 pub(super) fn elements(topology: &Topology) -> BTreeMap<String, Element> {
-    let switches = topology.optical_switches.iter().map(|switch| (&switch.name, &switch.spare));
-    let points = topology.relay_points.iter().map(|point| (&point.name, &point.spare));
-    let element = |(name, spare): (&String, &Vec<Spare>)| {
+    let switches = topology.optical_switches.iter().map(|switch| (&switch.name, &switch.ports, &switch.spare));
+    let points = topology.relay_points.iter().map(|point| (&point.name, &point.segments, &point.spare));
+    let element = |(name, ports, spare): (&String, &Vec<String>, &Vec<Spare>)| {
         let passages = topology.links.iter().flat_map(|link| link.via.iter().map(move |via| (link, via)));
         let passages = passages.filter(|(_, via)| via.element == *name).map(|(link, via)| Passage {
             input: via.input.clone(),
@@ -93,7 +116,14 @@ pub(super) fn elements(topology: &Topology) -> BTreeMap<String, Element> {
             loss_db: topology.insertion_loss_db(name),
             link_id: Some(topology.link_id(&link.name)),
         });
-        (topology.element_id(name), Element { passages: passages.collect(), spare: spare.clone() })
+        let element = Element {
+            passages: passages.collect(),
+            spare: spare.clone(),
+            ports: ports.clone(),
+            insertion_loss_db: topology.insertion_loss_db(name),
+            seed: topology.seed_of(name),
+        };
+        (topology.element_id(name), element)
     };
     switches.chain(points).map(element).collect()
 }
