@@ -23,6 +23,8 @@ modules! {
     "qkdn-performance",
     "qkdn-alarms",
     "qkdn-mq",
+    "qkdn-mops",
+    "qkdn-mqrp",
     "qkdn-simulation",
 }
 
