@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use netconf::server::base_modules;
 use netconf::yang::Schema;
-use netconf::yang::serde::{instance_path, tree_at};
+use netconf::yang::serde::{instance_path, to_tree, tree_at};
 
 use super::super::catalogue::quantity;
 use super::super::model::{CrossConnect, Port};
@@ -233,7 +233,7 @@ async fn what_it_shows_fits_the_model_and_is_about_its_own_resources() {
     let state = bench.switch.state(now).await.unwrap();
     tree_at(&schema, &format!("/{CONTAINER}"), &state).unwrap();
     let listed = bench.switch.act(Action::ListFaults(Call::default()), "tester", now).await.unwrap();
-    tree_at(&schema, "/", &listed).unwrap();
+    to_tree(&schema, &listed).unwrap();
     let Outcome::ListFaults(Answer { output }) = listed else { panic!("it listed something else") };
     assert_eq!(output.fault.len(), 2);
     let resources: BTreeSet<String> = state.resource.iter().map(|r| r.resource_id.clone()).collect();

@@ -19,7 +19,7 @@ fn the_example_goes_through_the_rust_values_unchanged() {
     let tree = read_config(&schema, document.root()).unwrap();
     let config: Config = from_path(&tree, "/qkdn-mqrp:relay-point").unwrap().unwrap();
     assert_eq!((config.segment.len(), config.relay.len()), (2, 1));
-    assert_eq!(config.segment[0].expected_attenuation, Some(9.0));
+    assert_eq!(config.segment[0].expected_attenuation, Some(11.0));
     let back = tree_at(&schema, "/qkdn-mqrp:relay-point", &config).unwrap();
     assert_eq!(from_path::<Config>(&back, "/qkdn-mqrp:relay-point").unwrap().unwrap(), config);
     let initial = Tree::initial(schema);
