@@ -9,8 +9,12 @@ pub mod config;
 pub mod driver;
 pub mod event_log;
 pub mod fault;
+pub mod key_manager;
 pub mod memory;
 pub mod model;
+pub mod network {
+    pub mod store;
+}
 pub mod performance;
 pub mod physics;
 pub mod qkd_module;

@@ -22,6 +22,7 @@ modules! {
     "qkdn-common",
     "qkdn-performance",
     "qkdn-alarms",
+    "qkdn-mk",
     "qkdn-mq",
     "qkdn-simulation",
 }

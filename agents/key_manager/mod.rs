@@ -1,0 +1,8 @@
+//! The key manager (KM), seen over reference point Mk (Y.3804 clause I.4, Table I.3).
+
+pub mod catalogue;
+pub mod diagnostic;
+pub mod events;
+pub mod layer;
+pub mod metering;
+pub mod model;
