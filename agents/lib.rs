@@ -12,9 +12,7 @@ pub mod fault;
 pub mod key_manager;
 pub mod memory;
 pub mod model;
-pub mod network {
-    pub mod store;
-}
+pub mod network;
 pub mod performance;
 pub mod physics;
 pub mod qkd_module;
@@ -23,3 +21,4 @@ pub mod run;
 pub mod schema;
 pub mod state;
 pub mod surveillance;
+pub mod topology;

@@ -28,6 +28,8 @@ use gap::Block;
 use judgement::Shortage;
 use supply::Session;
 
+pub use report::QkdLinkReport;
+
 /// Key that a pair starts with, put in by hand at installation, bit (the default of QKDNetSim).
 pub const INITIAL_BITS: f64 = 5_000_000.0;
 
@@ -194,6 +196,11 @@ impl Layer {
         }
         self.resolve_sessions();
         self.refresh();
+    }
+
+    /// Time goes on within a second.
+    pub fn wait_until(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
     }
 
     pub fn config(&self, km: usize) -> &Config {
@@ -364,11 +371,14 @@ impl Layer {
         self.tell(km, Fact::Log(LogFact { time, resource, class, event, text, user }));
     }
 
-    /// The KMs whose conditions `act` changes, so that they can be told at once.
+    /// The KMs whose conditions `act` changes, or that have something to tell after it, so that they can be asked at once.
     pub fn changing<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> (T, BTreeSet<String>) {
         let before: Vec<_> = (0..self.kms.len()).map(|km| self.conditions(km)).collect();
         let result = act(self);
-        let changed = before.iter().enumerate().filter(|(km, before)| **before != self.conditions(*km));
+        let changed = before
+            .iter()
+            .enumerate()
+            .filter(|(km, before)| !self.kms[*km].facts.is_empty() || **before != self.conditions(*km));
         let changed = changed.map(|(km, _)| self.kms[km].id.clone()).collect();
         (result, changed)
     }

@@ -6,3 +6,6 @@ pub mod events;
 pub mod layer;
 pub mod metering;
 pub mod model;
+pub mod simulated;
+
+pub use simulated::{CONTROLLED, SimulatedKeyManager};

@@ -30,11 +30,9 @@ impl Fault {
             return Err(DriverError::Unsupported("a simulated QKD module has no fault of this kind".to_owned()));
         }
         match self.detector_failure {
-            Some(DetectorFailure { detector, .. }) if usize::from(detector) >= super::simulated::DETECTORS => {
-                let reason = format!(
-                    "there is no detector {detector}; they count from 0 to {}",
-                    super::simulated::DETECTORS - 1
-                );
+            Some(DetectorFailure { detector, .. }) if usize::from(detector) >= crate::network::DETECTORS => {
+                let reason =
+                    format!("there is no detector {detector}; they count from 0 to {}", crate::network::DETECTORS - 1);
                 Err(DriverError::refused("detector-failure/detector", reason))
             }
             _ => Ok(()),

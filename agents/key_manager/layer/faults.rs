@@ -19,7 +19,6 @@ const KINDS: &[&str] =
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     injected: BTreeMap<u64, Injected>,
-    last: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -56,8 +55,14 @@ impl Injected {
 }
 
 impl Layer {
-    /// A fault at a KM or a KM link of it from now on; its identifier.
-    pub fn inject(&mut self, km: usize, fault: Fault, by: &str) -> Result<String, DriverError> {
+    /// A fault at a KM or a KM link of it from now on; its identifier, which is made of the `number` that it gets.
+    pub fn inject(
+        &mut self,
+        km: usize,
+        fault: Fault,
+        by: &str,
+        number: &mut dyn FnMut() -> u64,
+    ) -> Result<String, DriverError> {
         let Some(kind) = fault.kind().filter(|kind| KINDS.contains(kind)) else {
             return Err(DriverError::Unsupported("a simulated key manager has no fault of this kind".to_owned()));
         };
@@ -91,11 +96,11 @@ impl Layer {
             let now = self.now;
             self.kms[km].metering.close(now);
         }
-        self.faults.last += 1;
-        let id = format!("fault-{}", self.faults.last);
+        let number = number();
+        let id = format!("fault-{number}");
         self.tell_log(km, LogClass::Event, "fault-injected", format!("{id}: {kind}"), Some(by));
         let injected = Injected { fault, at: self.now, by: by.to_owned(), km, link, vanished };
-        self.faults.injected.insert(self.faults.last, injected);
+        self.faults.injected.insert(number, injected);
         self.refresh();
         Ok(id)
     }

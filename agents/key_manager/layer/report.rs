@@ -13,7 +13,7 @@ use super::super::model::{
 use super::gap::{Block, Gap};
 use super::supply::Session;
 use super::{KM_KIND, KM_LINK_KIND, Layer, RouteMeasure, ends};
-use crate::driver::{DriverError, Reading, Sample};
+use crate::driver::{Reading, Sample};
 use crate::model::date_and_time;
 use crate::state::{OperState, ServiceState};
 
@@ -144,7 +144,7 @@ impl Layer {
     }
 
     /// Diagnoses the relay of keys at a KM: along one route, or along all, and to all neighbours where no route is named.
-    pub fn diagnose(&self, km: usize, route_id: Option<&str>) -> Result<DiagnosticOutput, DriverError> {
+    pub fn diagnose(&self, km: usize, route_id: Option<&str>) -> DiagnosticOutput {
         let of = &self.kms[km];
         let named = |route: &&RelayRoute| route_id.is_none_or(|id| id == route.route_id);
         let routes: Vec<&RelayRoute> = of.config.relay_route.iter().filter(named).collect();
@@ -203,7 +203,7 @@ impl Layer {
         };
         let finding = diagnose(&evidence);
         let now = date_and_time(self.now);
-        Ok(DiagnosticOutput {
+        DiagnosticOutput {
             km_id: of.id.clone(),
             started: now.clone(),
             ended: now,
@@ -212,7 +212,7 @@ impl Layer {
             confidence: finding.confidence,
             text: finding.text,
             hop: evidence.hops.into_iter().map(|evidence| evidence.hop).collect(),
-        })
+        }
     }
 
     /// The identifier of the store that a KM shares with a peer.

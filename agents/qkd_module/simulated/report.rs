@@ -10,9 +10,9 @@ use super::super::model::{
     Role, Security, State, Test,
 };
 use super::device::{AUTHENTICATION_RATE, MODULE_KIND, SimulatedDevice};
-use super::optics::LASER_DBM;
 use crate::driver::{Reading, Sample};
 use crate::model::date_and_time;
+use crate::network::optics::LASER_DBM;
 use crate::state::OperState;
 
 /// The one protocol that the physics is of.
