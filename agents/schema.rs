@@ -24,6 +24,10 @@ modules! {
     "qkdn-alarms",
     "qkdn-mk",
     "qkdn-mq",
+    "qkdn-mk",
+    "qkdn-mops",
+    "qkdn-mqrp",
+    "qkdn-mc",
     "qkdn-simulation",
 }
 

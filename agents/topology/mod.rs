@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use plan::{AgentKind, AgentPlan};
+pub use plan::{AgentKind, AgentPlan, INITIAL_BITS, MAXIMUM_BITS, MINIMUM_BITS, THRESHOLD_BITS};
 
 use crate::physics::System;
 
@@ -165,6 +165,8 @@ pub struct RelayPoint {
 pub struct Spare {
     pub input: String,
     pub output: String,
+    /// The link to whose fibres the whole pair is patched, where it is to one.
+    pub link: Option<String>,
 }
 
 /// A cryptographic application at a KM that shares keys with one at another.
