@@ -457,7 +457,8 @@ fn keys_live_as_long_as_the_policy_says_and_leave_a_trace() {
     assert!(row.store(A, "b").oldest_key_age.is_some_and(|age| age <= 301));
     let input = |after, maximum| EventsInput { key_id: None, after_sequence_number: after, maximum };
     let all = row.layer.key_events(A, &input(None, 10_000));
-    let last = all.event.iter().rfind(|event| event.event == EventKind::Supplied).unwrap();
+    let recent = row.layer.key_events(A, &input(Some(all.last_sequence_number - 100), 100));
+    let last = recent.event.iter().rfind(|event| event.event == EventKind::Supplied).unwrap();
     let only = EventsInput { key_id: Some(last.key_id.clone()), ..EventsInput::default() };
     let life = |km| row.layer.key_events(km, &only).event.into_iter().map(|event| event.event).collect::<Vec<_>>();
     use EventKind::{Deleted, Preserved, Received, Stored, Supplied};
