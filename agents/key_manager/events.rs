@@ -74,7 +74,7 @@ impl Happened {
             time: date_and_time(self.time),
             key_id: format!("{}-{}", self.store, self.run.first + offset),
             event: self.kind,
-            purpose: Purpose::Kma,
+            purpose: if self.store.starts_with("ksa-") { Purpose::Ksa } else { Purpose::Kma },
             bits: self.run.bits,
             peer_id: self.with.peer.as_deref().map(str::to_owned),
             route_id: self.with.route.as_deref().map(str::to_owned),

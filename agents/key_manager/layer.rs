@@ -18,20 +18,18 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::events::{Events, With};
 use super::metering::Metering;
-use super::model::{AfterSupply, Config, Event, EventKind, KeyLifeCycle, Security};
+use super::model::{AfterSupply, Config, Event, EventKind, KeyLifeCycle, Purpose, Security};
 use crate::driver::{Fact, LogClass, LogFact, StateChange};
 use crate::network::store::{Rate, Run, Store};
 use crate::random::Noise;
 use crate::state::OperState;
+use crate::topology::INITIAL_BITS;
 use faults::Faults;
 use gap::Block;
 use judgement::Shortage;
 use supply::Session;
 
 pub use report::QkdLinkReport;
-
-/// Key that a pair starts with, put in by hand at installation, bit (the default of QKDNetSim).
-pub const INITIAL_BITS: f64 = 5_000_000.0;
 
 /// Steps from the start of a KM until it serves.
 const START_STEPS: u32 = 2;
@@ -70,10 +68,15 @@ pub struct QkdLinkEnd {
 pub struct Layer {
     kms: Vec<Km>,
     index: BTreeMap<String, usize>,
+    /// Neighbours, with their KMA-keys.
     pairs: BTreeMap<Ends, Pair>,
+    /// KSA-keys, of any two KMs.
+    held: BTreeMap<Ends, Store>,
     sessions: BTreeMap<String, Session>,
     faults: Faults,
     noise: Noise,
+    /// Of the time that KMs take in this step.
+    jitter: f64,
     now: Timestamp,
 }
 
@@ -101,7 +104,7 @@ struct Km {
     /// Of the relay routes that begin here.
     routes: BTreeMap<String, RouteMeasure>,
     /// Of the store shared with the KM of this number.
-    short: BTreeMap<usize, Shortage>,
+    short: BTreeMap<(usize, Purpose), Shortage>,
     supplied_now: u64,
     throughput: Rate,
     availability: Rate,
@@ -157,19 +160,23 @@ impl Layer {
         let kms = kms.into_iter().map(|plan| Km::new(plan, now)).collect();
         let (pairs, sessions, faults) = (BTreeMap::new(), BTreeMap::new(), Faults::default());
         let noise = Noise::seeded(seed);
-        let mut layer = Layer { kms, index, pairs, sessions, faults, noise, now };
+        let mut layer = Layer { kms, index, pairs, held: BTreeMap::new(), sessions, faults, noise, jitter: 0.0, now };
         for plan in links {
             let numbers = plan.ends.clone().map(|end| layer.index.get(&end.km_id).copied());
             // A link to a node without a KM makes key for nobody here.
             let [Some(a), Some(b)] = numbers else { continue };
             layer.pair(a, b).join(plan);
         }
-        let stocked: Vec<Ends> = layer.pairs.keys().copied().collect();
-        for (a, b) in stocked {
-            let (size, room) = (layer.key_bits(a, b), layer.room(a, b));
-            layer.pair(a, b).store.stock(INITIAL_BITS, size, room, now);
-        }
+        layer.resolve_held();
         layer.resolve_sessions();
+        let stores = layer.pairs.keys().map(|ends| (*ends, Purpose::Kma));
+        let stores: Vec<(Ends, Purpose)> = stores.chain(layer.held.keys().map(|ends| (*ends, Purpose::Ksa))).collect();
+        for ((a, b), purpose) in stores {
+            let (size, room) = (layer.key_bits(a, b), layer.room(a, b, purpose));
+            if let Some(store) = layer.store_mut(a, b, purpose) {
+                store.stock(INITIAL_BITS as f64, size, room, now);
+            }
+        }
         layer.refresh();
         layer
     }
@@ -194,6 +201,7 @@ impl Layer {
         for peer in peers {
             self.pair(km, peer);
         }
+        self.resolve_held();
         self.resolve_sessions();
         self.refresh();
     }
@@ -218,18 +226,20 @@ impl Layer {
         for km in &mut self.kms {
             km.starting = km.starting.saturating_sub(1);
         }
+        self.jitter = self.noise.normal().abs();
         let pairs: Vec<Ends> = self.pairs.keys().copied().collect();
         for (a, b) in &pairs {
             let noise = self.noise.normal().abs();
             let pair = self.pair(*a, *b);
             pair.delay = pair.design_delay * (1.0 + 0.05 * noise);
             self.arrive(*a, *b, made);
-            self.expire_keys(*a, *b);
         }
+        self.expire_keys();
         self.drain_stores();
+        self.replenish();
         self.supply();
-        for pair in self.pairs.values_mut() {
-            pair.store.step();
+        for store in self.pairs.values_mut().map(|pair| &mut pair.store).chain(self.held.values_mut()) {
+            store.step();
         }
         self.refresh();
         self.measure();
@@ -265,7 +275,7 @@ impl Layer {
             }
             taken.push(ever);
         }
-        let (size, room, now) = (self.key_bits(a, b), self.room(a, b), self.now);
+        let (size, room, now) = (self.key_bits(a, b), self.room(a, b, Purpose::Kma), self.now);
         let pair = self.pair(a, b);
         for (link, ever) in pair.qkd_links.iter_mut().zip(taken) {
             link.taken = Some(ever);
@@ -281,16 +291,21 @@ impl Layer {
     }
 
     /// Keys live no longer than the stricter policy of the two KMs has it.
-    fn expire_keys(&mut self, a: usize, b: usize) {
-        let lifetime = [a, b].iter().filter_map(|km| self.kms[*km].config.key_policy.key_lifetime).min();
-        let Some(lifetime) = lifetime.filter(|_| self.gap(a, b).is_none()) else { return };
+    fn expire_keys(&mut self) {
         let now = self.now;
-        let pair = self.pair(a, b);
-        let (name, runs) =
-            (pair.store.name().clone(), pair.store.expire(SignedDuration::from_secs(lifetime.into()), now));
-        for (km, run) in [a, b].into_iter().flat_map(|km| runs.iter().map(move |run| (km, *run))) {
-            self.kms[km].counted.life_cycle.expired += run.keys;
-            self.kms[km].events.push(now, EventKind::Expired, &name, run, With::default());
+        let stores = self.pairs.keys().map(|ends| (*ends, Purpose::Kma));
+        let stores: Vec<(Ends, Purpose)> = stores.chain(self.held.keys().map(|ends| (*ends, Purpose::Ksa))).collect();
+        for ((a, b), purpose) in stores {
+            let lifetime = [a, b].iter().filter_map(|km| self.kms[*km].config.key_policy.key_lifetime).min();
+            let run = [a, b].iter().all(|km| self.is_enabled(*km) && !self.is_crashed(*km));
+            let Some(lifetime) = lifetime.filter(|_| run) else { continue };
+            let lifetime = SignedDuration::from_secs(lifetime.into());
+            let Some(store) = self.store_mut(a, b, purpose) else { continue };
+            let (name, runs) = (store.name().clone(), store.expire(lifetime, now));
+            for (km, run) in [a, b].into_iter().flat_map(|km| runs.iter().map(move |run| (km, *run))) {
+                self.kms[km].counted.life_cycle.expired += run.keys;
+                self.kms[km].events.push(now, EventKind::Expired, &name, run, With::default());
+            }
         }
     }
 
@@ -318,10 +333,49 @@ impl Layer {
         let (low, high) = ends(a, b);
         let kms = &self.kms;
         self.pairs.entry((low, high)).or_insert_with(|| {
-            let name = format!("{:016x}", fnv(&[kms[low].id.as_str(), kms[high].id.as_str()]));
+            let name = format!("kma-{:016x}", fnv(&[kms[low].id.as_str(), kms[high].id.as_str()]));
             let design_delay = PROCESSING;
             Pair { store: Store::new(&name), qkd_links: Vec::new(), design_delay, delay: design_delay }
         })
+    }
+
+    fn store(&self, a: usize, b: usize, purpose: Purpose) -> Option<&Store> {
+        match purpose {
+            Purpose::Kma => self.pairs.get(&ends(a, b)).map(|pair| &pair.store),
+            Purpose::Ksa => self.held.get(&ends(a, b)),
+        }
+    }
+
+    fn store_mut(&mut self, a: usize, b: usize, purpose: Purpose) -> Option<&mut Store> {
+        match purpose {
+            Purpose::Kma => self.pairs.get_mut(&ends(a, b)).map(|pair| &mut pair.store),
+            Purpose::Ksa => self.held.get_mut(&ends(a, b)),
+        }
+    }
+
+    /// The stores of a KM: the number of the other KM, and what for.
+    fn stores(&self, km: usize) -> Vec<(usize, Purpose)> {
+        let of = |(a, b): &Ends| if *a == km { Some(*b) } else { (*b == km).then_some(*a) };
+        let kma = self.pairs.keys().filter_map(of).map(|peer| (peer, Purpose::Kma));
+        kma.chain(self.held.keys().filter_map(of).map(|peer| (peer, Purpose::Ksa))).collect()
+    }
+
+    /// Two KMs hold KSA-keys where both have a store for them.
+    fn resolve_held(&mut self) {
+        let mut old = std::mem::take(&mut self.held);
+        let mut held = BTreeMap::new();
+        for a in 0..self.kms.len() {
+            let stores = self.kms[a].config.key_store.iter().filter(|store| store.purpose == Purpose::Ksa);
+            for b in stores.filter_map(|store| self.number(&store.peer_km_id)).filter(|b| a < *b) {
+                if self.kms[b].config.configured_store(&self.kms[a].id, Purpose::Ksa).is_none() {
+                    continue;
+                }
+                let name = || format!("ksa-{:016x}", fnv(&[self.kms[a].id.as_str(), self.kms[b].id.as_str()]));
+                let store = old.remove(&(a, b)).unwrap_or_else(|| Store::new(&name()));
+                held.insert((a, b), store);
+            }
+        }
+        self.held = held;
     }
 
     /// Size of the keys that two KMs make: the larger that a policy of theirs asks for.
@@ -330,15 +384,9 @@ impl Layer {
     }
 
     /// What a store holds at most, bit: both ends must hold it.
-    fn room(&self, a: usize, b: usize) -> u64 {
-        let maximum = |km: usize, peer: usize| self.kms[km].config.store(&self.kms[peer].id).maximum_bits;
+    fn room(&self, a: usize, b: usize, purpose: Purpose) -> u64 {
+        let maximum = |km: usize, peer: usize| self.kms[km].config.store(&self.kms[peer].id, purpose).maximum_bits;
         maximum(a, b).min(maximum(b, a))
-    }
-
-    /// The KMs that share a store or a KM link with this one.
-    fn neighbours(&self, km: usize) -> Vec<usize> {
-        let of = |(a, b): &Ends| if *a == km { Some(*b) } else { (*b == km).then_some(*a) };
-        self.pairs.keys().filter_map(of).collect()
     }
 
     fn tell(&mut self, km: usize, fact: Fact<Event>) {

@@ -255,10 +255,13 @@ impl Config {
         Rules { sampling: std::time::Duration::from_secs(self.sampling_interval.into()), thresholds }
     }
 
-    /// The levels of the store of keys shared with `peer`: those configured, else those of the model.
-    pub fn store(&self, peer: &str) -> KeyStore {
-        let configured = self.key_store.iter().find(|store| store.peer_km_id == peer && store.purpose == Purpose::Kma);
-        configured.cloned().unwrap_or_else(|| KeyStore::new(peer, Purpose::Kma))
+    /// The levels of a store of keys shared with `peer`: those configured, else those of the model.
+    pub fn store(&self, peer: &str, purpose: Purpose) -> KeyStore {
+        self.configured_store(peer, purpose).cloned().unwrap_or_else(|| KeyStore::new(peer, purpose))
+    }
+
+    pub fn configured_store(&self, peer: &str, purpose: Purpose) -> Option<&KeyStore> {
+        self.key_store.iter().find(|store| store.peer_km_id == peer && store.purpose == purpose)
     }
 
     pub fn link_to(&self, peer: &str) -> Option<&KmLink> {

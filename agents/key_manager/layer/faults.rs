@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::super::model::Purpose;
 use super::{Ends, Layer, START_STEPS, ends};
 use crate::driver::{DriverError, LogClass};
 use crate::fault::{Fault, FaultStatus};
 use crate::model::date_and_time;
+use crate::network::store::Store;
 
 /// Faults of the whole layer at once. More are refused.
 const MAX_FAULTS: usize = 1024;
@@ -86,7 +88,7 @@ impl Layer {
         if let Some(mismatch) = &fault.store_mismatch {
             let peer = self.store_peer(km, &mismatch.peer_km_id);
             let peer = peer.ok_or_else(|| no_store("store-mismatch/peer-km-id", &mismatch.peer_km_id))?;
-            vanished = mismatch.keys.min(self.residual_keys(km, peer));
+            vanished = mismatch.keys.min(self.residual_keys(km, peer, self.first_store(km, peer)));
             for end in [km, peer] {
                 self.kms[end].counted.security.synchronization_mismatches += vanished;
             }
@@ -161,19 +163,22 @@ impl Layer {
     }
 
     /// Keys of the store shared with `peer` that vanished at this KM only.
-    pub(super) fn missing_keys(&self, km: usize, peer: usize) -> u64 {
+    pub(super) fn missing_keys(&self, km: usize, peer: usize, purpose: Purpose) -> u64 {
         let of = |injected: &&Injected| {
             let mismatch = injected.fault.store_mismatch.as_ref();
             injected.km == km && mismatch.is_some_and(|mismatch| mismatch.peer_km_id == self.kms[peer].id)
         };
-        let held = self.pairs.get(&ends(km, peer)).map_or(0, |pair| pair.store.keys());
+        if purpose != self.first_store(km, peer) {
+            return 0;
+        }
+        let held = self.store(km, peer, purpose).map_or(0, Store::keys);
         self.faults.injected.values().filter(of).map(|injected| injected.vanished).sum::<u64>().min(held)
     }
 
     /// The same, bit.
-    pub(super) fn missing(&self, km: usize, peer: usize) -> u64 {
-        let bits = self.pairs.get(&ends(km, peer)).map_or(0, |pair| pair.store.bits());
-        (self.missing_keys(km, peer) * u64::from(self.key_bits(km, peer))).min(bits)
+    pub(super) fn missing(&self, km: usize, peer: usize, purpose: Purpose) -> u64 {
+        let bits = self.store(km, peer, purpose).map_or(0, Store::bits);
+        (self.missing_keys(km, peer, purpose) * u64::from(self.key_bits(km, peer))).min(bits)
     }
 
     pub(super) fn drain_stores(&mut self) {
@@ -186,11 +191,7 @@ impl Layer {
         });
         let drains: Vec<(usize, usize, u64)> = drains.collect();
         for (km, peer, bits) in drains {
-            let store = &mut self.pair(km, peer).store;
-            let (name, runs) = (store.name().clone(), store.take(bits));
-            for end in [km, peer] {
-                self.put_away(end, &name, &runs, &Default::default());
-            }
+            self.discard(km, peer, bits);
         }
     }
 
@@ -207,11 +208,7 @@ impl Layer {
         if let Some(peer) = peer.filter(|_| vanished > 0) {
             // The two find each other's keys again: each drops what the other has not.
             let bits = vanished * u64::from(self.key_bits(km, peer));
-            let store = &mut self.pair(km, peer).store;
-            let (name, runs) = (store.name().clone(), store.take(bits));
-            for end in [km, peer] {
-                self.put_away(end, &name, &runs, &Default::default());
-            }
+            self.discard(km, peer, bits);
         }
     }
 
@@ -234,7 +231,22 @@ impl Layer {
     }
 
     fn store_peer(&self, km: usize, peer_km_id: &str) -> Option<usize> {
-        self.number(peer_km_id).filter(|peer| self.pairs.contains_key(&ends(km, *peer)))
+        self.number(peer_km_id).filter(|peer| self.store(km, *peer, self.first_store(km, *peer)).is_some())
+    }
+
+    /// The store between two KMs that a fault is about: that of the KMA-keys, if they have one.
+    fn first_store(&self, km: usize, peer: usize) -> Purpose {
+        if self.pairs.contains_key(&ends(km, peer)) { Purpose::Kma } else { Purpose::Ksa }
+    }
+
+    /// Takes keys that nobody gets.
+    fn discard(&mut self, km: usize, peer: usize, bits: u64) {
+        let purpose = self.first_store(km, peer);
+        let Some(store) = self.store_mut(km, peer, purpose) else { return };
+        let (name, runs) = (store.name().clone(), store.take(bits));
+        for end in [km, peer] {
+            self.put_away(end, &name, &runs, &Default::default());
+        }
     }
 
     fn has_resource(&self, km: usize, id: &str) -> bool {

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::super::catalogue::alarm_type;
-use super::super::model::{KmLink, Level};
+use super::super::model::{KmLink, Level, Purpose};
 use super::gap::{Block, Gap};
-use super::{KM_KIND, KM_LINK_KIND, Layer, RouteMeasure, Seen, ends, name};
+use super::{KM_KIND, KM_LINK_KIND, Layer, RouteMeasure, Seen, name};
 use crate::driver::Condition;
+use crate::network::store::Store;
 use crate::state::{OperState, ServiceState, is_in_use};
 
 /// By this share of a level a store must rise above it before its alarm is over.
@@ -21,33 +22,31 @@ pub(super) struct Shortage {
 
 impl Layer {
     /// Level of the store shared with `peer`, as this KM has it.
-    pub(super) fn level(&self, km: usize, peer: usize) -> Level {
-        let levels = self.kms[km].config.store(&self.kms[peer].id);
-        let residual = self.residual_bits(km, peer);
-        if residual < self.floor(km, peer) {
+    pub(super) fn level(&self, km: usize, peer: usize, purpose: Purpose) -> Level {
+        let levels = self.kms[km].config.store(&self.kms[peer].id, purpose);
+        let residual = self.residual_bits(km, peer, purpose);
+        if residual < self.floor(km, peer, purpose) {
             return Level::Empty;
         }
         if residual >= levels.threshold_bits {
             return Level::Ready;
         }
-        let store = &self.pairs[&ends(km, peer)].store;
-        if store.arrival_rate() > store.consumption_rate() { Level::Charging } else { Level::Low }
+        let rises = self.store(km, peer, purpose).is_some_and(|store| store.arrival_rate() > store.consumption_rate());
+        if rises { Level::Charging } else { Level::Low }
     }
 
     /// Key of the store that this KM has, bit.
-    pub(super) fn residual_bits(&self, km: usize, peer: usize) -> u64 {
-        let bits = self.pairs.get(&ends(km, peer)).map_or(0, |pair| pair.store.bits());
-        bits - self.missing(km, peer)
+    pub(super) fn residual_bits(&self, km: usize, peer: usize, purpose: Purpose) -> u64 {
+        self.store(km, peer, purpose).map_or(0, Store::bits) - self.missing(km, peer, purpose)
     }
 
-    pub(super) fn residual_keys(&self, km: usize, peer: usize) -> u64 {
-        let keys = self.pairs.get(&ends(km, peer)).map_or(0, |pair| pair.store.keys());
-        keys - self.missing_keys(km, peer)
+    pub(super) fn residual_keys(&self, km: usize, peer: usize, purpose: Purpose) -> u64 {
+        self.store(km, peer, purpose).map_or(0, Store::keys) - self.missing_keys(km, peer, purpose)
     }
 
     /// Where the store is empty: no whole key is left above the minimum.
-    fn floor(&self, km: usize, peer: usize) -> u64 {
-        self.reserve(km, peer) + u64::from(self.key_bits(km, peer))
+    fn floor(&self, km: usize, peer: usize, purpose: Purpose) -> u64 {
+        self.reserve(km, peer, purpose) + u64::from(self.key_bits(km, peer))
     }
 
     pub(super) fn oper_state(&self, km: usize) -> OperState {
@@ -74,8 +73,8 @@ impl Layer {
         }
     }
 
-    pub(super) fn store_state(&self, km: usize, peer: usize) -> OperState {
-        match self.level(km, peer) {
+    pub(super) fn store_state(&self, km: usize, peer: usize, purpose: Purpose) -> OperState {
+        match self.level(km, peer, purpose) {
             Level::Ready => OperState::Operational,
             Level::Low | Level::Charging => OperState::Degraded,
             Level::Empty => OperState::Down,
@@ -133,13 +132,13 @@ impl Layer {
 
     fn judge_stores(&mut self, km: usize) {
         let mut short = BTreeMap::new();
-        for peer in self.neighbours(km) {
-            let before = self.kms[km].short.get(&peer).copied().unwrap_or_default();
-            let residual = self.residual_bits(km, peer) as f64;
-            let threshold = self.kms[km].config.store(&self.kms[peer].id).threshold_bits as f64;
+        for (peer, purpose) in self.stores(km) {
+            let before = self.kms[km].short.get(&(peer, purpose)).copied().unwrap_or_default();
+            let residual = self.residual_bits(km, peer, purpose) as f64;
+            let threshold = self.kms[km].config.store(&self.kms[peer].id, purpose).threshold_bits as f64;
             let below = |level: f64, was: bool| residual < if was { level * (1.0 + LEVEL_HYSTERESIS) } else { level };
-            let exhausted = below(self.floor(km, peer) as f64, before.exhausted);
-            short.insert(peer, Shortage { low: below(threshold, before.low), exhausted });
+            let exhausted = below(self.floor(km, peer, purpose) as f64, before.exhausted);
+            short.insert((peer, purpose), Shortage { low: below(threshold, before.low), exhausted });
         }
         self.kms[km].short = short;
     }
@@ -225,14 +224,14 @@ impl Layer {
             };
             hold(route.clone(), alarm_type::KM_RELAY_FAILURE, text.to_owned());
         }
-        for (peer, shortage) in &of.short {
-            let store = self.store_id(km, *peer);
+        for ((peer, purpose), shortage) in &of.short {
+            let store = self.store_id(km, *peer, *purpose);
             if shortage.exhausted {
                 hold(store.clone(), alarm_type::KEY_STORE_EXHAUSTED, "No key is left to use".to_owned());
             } else if shortage.low {
                 hold(store.clone(), alarm_type::KEY_STORE_LOW, "The key left lies below the threshold".to_owned());
             }
-            if self.missing_keys(km, *peer) + self.missing_keys(*peer, km) > 0 {
+            if self.missing_keys(km, *peer, *purpose) + self.missing_keys(*peer, km, *purpose) > 0 {
                 let text = "The two KMs do not hold the same keys".to_owned();
                 hold(store, alarm_type::KEY_SYNC_MISMATCH, text);
             }

@@ -67,12 +67,14 @@ impl Layer {
         };
         let of = &self.kms[km];
         let (id, counted) = (&of.id, &of.counted);
-        for peer in self.neighbours(km) {
-            let target = self.store_id(km, peer);
-            let store = &self.pairs[&ends(km, peer)].store;
-            read(&target, quantity::RESIDUAL_KEY_AMOUNT, Some(self.residual_bits(km, peer) as f64));
-            read(&target, quantity::RESIDUAL_KEY_COUNT, Some(self.residual_keys(km, peer) as f64));
-            read(&target, quantity::KEY_GENERATION_RATE, Some(store.arrival_rate()));
+        for (peer, purpose) in self.stores(km) {
+            let Some(store) = self.store(km, peer, purpose) else { continue };
+            let target = self.store_id(km, peer, purpose);
+            read(&target, quantity::RESIDUAL_KEY_AMOUNT, Some(self.residual_bits(km, peer, purpose) as f64));
+            read(&target, quantity::RESIDUAL_KEY_COUNT, Some(self.residual_keys(km, peer, purpose) as f64));
+            // What comes into a store of KSA-keys is relayed and not made.
+            let made = (purpose == Purpose::Kma).then(|| store.arrival_rate());
+            read(&target, quantity::KEY_GENERATION_RATE, made);
             read(&target, quantity::KEY_CONSUMPTION_RATE, Some(store.consumption_rate()));
             let age = store.oldest().map(|made| self.now.duration_since(made).as_secs_f64().max(0.0));
             read(&target, quantity::KEY_AGE_MAXIMUM, age);
@@ -113,7 +115,8 @@ impl Layer {
     pub fn operational(&self, km: usize, modules: &dyn Fn(&str) -> Option<QkdLinkReport>) -> Operational {
         let of = &self.kms[km];
         let last_change = of.changed.values().max().copied().unwrap_or(of.booted);
-        let stored = self.neighbours(km).iter().map(|peer| self.residual_keys(km, *peer)).sum();
+        let stores = self.stores(km);
+        let stored = stores.iter().map(|(peer, purpose)| self.residual_keys(km, *peer, *purpose)).sum();
         let state = State {
             km_id: of.id.clone(),
             oper_state: self.oper_state(km),
@@ -127,7 +130,7 @@ impl Layer {
                 software_revision: env!("CARGO_PKG_VERSION").to_owned(),
             },
             km_link: of.config.km_link.iter().map(|link| self.link_report(km, link)).collect(),
-            key_store: self.neighbours(km).iter().map(|peer| self.store_report(km, *peer)).collect(),
+            key_store: stores.iter().filter_map(|(peer, purpose)| self.store_report(km, *peer, *purpose)).collect(),
             qkd_link: self.qkd_links(km, modules),
             key_life_cycle: KeyLifeCycle { stored, ..of.counted.life_cycle },
             security: of.counted.security,
@@ -165,7 +168,7 @@ impl Layer {
         };
         let hops = peers.iter().map(|peer| HopEvidence {
             used: used(*peer),
-            empty: self.usable(km, *peer) < u64::from(self.key_bits(km, *peer)),
+            empty: self.usable(km, *peer, Purpose::Kma) < u64::from(self.key_bits(km, *peer)),
             refusal: match self.gap(km, *peer) {
                 Some(Gap::Disabled(at) | Gap::OutOfService(at)) => Some(self.kms[at].id.clone()),
                 _ => None,
@@ -216,9 +219,13 @@ impl Layer {
     }
 
     /// The identifier of the store that a KM shares with a peer.
-    pub(super) fn store_id(&self, km: usize, peer: usize) -> String {
+    pub(super) fn store_id(&self, km: usize, peer: usize, purpose: Purpose) -> String {
         let peer = &self.kms[peer].id;
-        format!("{}:store:{}", self.kms[km].id, peer.rsplit_once(':').map_or(peer.as_str(), |(_, name)| name))
+        let kind = match purpose {
+            Purpose::Kma => "store",
+            Purpose::Ksa => "supply-store",
+        };
+        format!("{}:{kind}:{}", self.kms[km].id, peer.rsplit_once(':').map_or(peer.as_str(), |(_, name)| name))
     }
 
     /// The applications of a KM with the sessions that supply them.
@@ -239,8 +246,9 @@ impl Layer {
             peer_km_id: self.kms[peer].id.clone(),
             reachable,
             delay: self.pairs.get(&ends(km, peer)).filter(|_| reachable).map(|pair| pair.delay),
-            residual_bits: Some(self.residual_bits(km, peer)),
-            keys_match: reachable.then(|| self.missing_keys(km, peer) + self.missing_keys(peer, km) == 0),
+            residual_bits: Some(self.residual_bits(km, peer, Purpose::Kma)),
+            keys_match: reachable
+                .then(|| self.missing_keys(km, peer, Purpose::Kma) + self.missing_keys(peer, km, Purpose::Kma) == 0),
         }
     }
 
@@ -261,29 +269,29 @@ impl Layer {
         }
     }
 
-    fn store_report(&self, km: usize, peer: usize) -> KeyStoreState {
-        let store = &self.pairs[&ends(km, peer)].store;
+    fn store_report(&self, km: usize, peer: usize, purpose: Purpose) -> Option<KeyStoreState> {
+        let store = self.store(km, peer, purpose)?;
         let (arrival, consumption) = (store.arrival_rate(), store.consumption_rate());
-        let left = self.residual_bits(km, peer).saturating_sub(self.reserve(km, peer)) as f64;
+        let residual = self.residual_bits(km, peer, purpose);
+        let left = residual.saturating_sub(self.reserve(km, peer, purpose)) as f64;
         let seconds = left / (consumption - arrival);
         let age = store.oldest().map(|made| self.now.duration_since(made).as_secs().max(0));
-        KeyStoreState {
+        Some(KeyStoreState {
             peer_km_id: self.kms[peer].id.clone(),
-            purpose: Purpose::Kma,
-            resource_id: self.store_id(km, peer),
-            level: self.level(km, peer),
-            residual_bits: self.residual_bits(km, peer),
-            residual_keys: self.residual_keys(km, peer),
+            purpose,
+            resource_id: self.store_id(km, peer, purpose),
+            level: self.level(km, peer, purpose),
+            residual_bits: residual,
+            residual_keys: self.residual_keys(km, peer, purpose),
             generation_rate: arrival,
             consumption_rate: consumption,
             time_to_empty: (consumption > arrival && seconds < f64::from(u32::MAX)).then_some(seconds as u32),
             oldest_key_age: age.map(|age| u32::try_from(age).unwrap_or(u32::MAX)),
-        }
+        })
     }
 
     fn qkd_links(&self, km: usize, modules: &dyn Fn(&str) -> Option<QkdLinkReport>) -> Vec<QkdLinkState> {
-        let pairs = self.neighbours(km).into_iter().filter_map(|peer| self.pairs.get(&ends(km, peer)));
-        let links = pairs.flat_map(|pair| pair.qkd_links.iter());
+        let links = self.pairs.values().flat_map(|pair| pair.qkd_links.iter());
         links
             .filter_map(|link| {
                 let end = link.plan.ends.iter().find(|end| end.km_id == self.kms[km].id)?;
@@ -337,11 +345,15 @@ impl Layer {
                 ..part(link.link_id.clone(), description, KM_LINK_KIND, self.link_state(km, link))
             });
         }
-        for peer in self.neighbours(km) {
-            let description = format!("Keys shared with {}", self.kms[peer].id);
-            let id = self.store_id(km, peer);
-            let store = part(id, description, "qkdn-types:key-store", self.store_state(km, peer));
-            resources.push(Resource { peer: Some(self.store_id(peer, km)), ..store });
+        for (peer, purpose) in self.stores(km) {
+            let keys = match purpose {
+                Purpose::Kma => "KMA-keys",
+                Purpose::Ksa => "KSA-keys",
+            };
+            let description = format!("{keys} shared with {}", self.kms[peer].id);
+            let id = self.store_id(km, peer, purpose);
+            let store = part(id, description, "qkdn-types:key-store", self.store_state(km, peer, purpose));
+            resources.push(Resource { peer: Some(self.store_id(peer, km, purpose)), ..store });
         }
         for route in &of.config.relay_route {
             let measure = of.routes.get(&route.route_id);

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 
 use super::super::events::With;
 use super::super::metering::{Account, Amount};
-use super::super::model::{Application, EventKind, RelayRoute, Use};
-use super::gap::Block;
-use super::{Layer, PROCESSING, ends};
-use crate::network::store::{Rate, Run};
+use super::super::model::{Application, EventKind, Purpose, RelayRoute, Use};
+use super::gap::{Block, Gap};
+use super::{Ends, Layer, PROCESSING, ends};
+use crate::network::store::{Rate, Run, Store};
 use crate::state::ServiceState;
 
 /// Hops that a relay route has at most. A longer one, or one that goes in a circle, leads nowhere.
@@ -45,6 +45,14 @@ pub(super) struct Session {
 pub(super) struct SessionEnd {
     pub(super) km: usize,
     pub(super) application: Application,
+}
+
+/// Where the keys of a session come from.
+enum Way {
+    /// KSA-keys that both ends hold.
+    Held(Ends),
+    /// KMA-keys, taken when they are asked for.
+    Path(Path),
 }
 
 /// The KMs that a key passes, ends included.
@@ -145,40 +153,40 @@ impl Layer {
             return;
         }
         let size = self.kms[session.source].config.key_policy.key_size;
-        let path = self.session_path(session);
-        if matches!(&path, Err(block) if block.is_passing()) {
+        let way = self.way(session);
+        if matches!(&way, Err(block) if block.is_passing()) {
             // Applications wait for a KM that starts.
-            (session.due, session.delay, session.block) = (0.0, None, path.err());
+            (session.due, session.delay, session.block) = (0.0, None, way.err());
             return;
         }
         session.due += session.rate(size);
         let wanted = (session.due / f64::from(size)).floor() as u64;
         // What is refused is not asked for again: the application does with what it has, and asks anew for what it needs next.
         session.due -= wanted as f64 * f64::from(size);
-        let (available, block) = match &path {
-            Ok(path) => {
-                let (hop, bits) = self.narrowest(path);
+        let (available, block) = match &way {
+            Ok(way) => {
+                let (ends, bits) = self.left(way);
                 let keys = bits / u64::from(size);
-                (keys, (keys < wanted.max(1)).then_some(Block::Empty(hop)))
+                (keys, (keys < wanted.max(1)).then_some(Block::Empty(ends)))
             }
             Err(block) => (0, Some(block.clone())),
         };
         session.block = block;
         let taken = wanted.min(available);
         let mut delivered = 0;
-        if let Ok(path) = &path {
-            let lost = self.lose(path, taken);
-            delivered = taken - lost;
-            self.carry(path, session, taken, lost, size);
-            let (delay, before) = (self.delay(path), session.delay);
-            let change = before.map(|before| (delay - before).abs());
-            let variation = session.variation.unwrap_or(0.0);
-            session.variation = change.map(|change| variation + (change - variation) / 16.0).or(session.variation);
-            session.delay = Some(delay);
-        } else {
-            session.delay = None;
-        }
-        if path.is_err() && wanted > 0 {
+        session.delay = match &way {
+            Ok(way) => {
+                let lost = self.deliver(way, session, taken, size);
+                delivered = taken - lost;
+                let (delay, before) = (self.response_delay(way), session.delay);
+                let change = before.map(|before| (delay - before).abs());
+                let variation = session.variation.unwrap_or(0.0);
+                session.variation = change.map(|change| variation + (change - variation) / 16.0).or(session.variation);
+                Some(delay)
+            }
+            Err(_) => None,
+        };
+        if way.is_err() && wanted > 0 {
             self.kms[session.source].counted.relay_failures += u64::from(self.is_relayed(session)) * wanted;
         }
         self.account(session, wanted, taken, delivered, size);
@@ -209,10 +217,10 @@ impl Layer {
             if !session.is_enabled() {
                 return None;
             }
-            match self.session_path(session) {
-                Ok(path) => {
-                    let (hop, bits) = self.narrowest(&path);
-                    (bits < u64::from(size)).then_some(Block::Empty(hop))
+            match self.way(session) {
+                Ok(way) => {
+                    let (ends, bits) = self.left(&way);
+                    (bits < u64::from(size)).then_some(Block::Empty(ends))
                 }
                 Err(block) => Some(block),
             }
@@ -226,8 +234,8 @@ impl Layer {
         }
     }
 
-    /// The way of a session's keys, or why there is none.
-    pub(super) fn session_path(&self, session: &Session) -> Result<Path, Block> {
+    /// Where a session's keys come from, or why from nowhere.
+    fn way(&self, session: &Session) -> Result<Way, Block> {
         let destination = session.destination.ok_or(Block::Nobody)?;
         for end in &session.ends {
             let id = &end.application.application_id;
@@ -244,13 +252,90 @@ impl Layer {
                 return Err(Block::End(km));
             }
         }
-        match self.route(session.source, destination) {
-            Some((route, forward)) => self.follow(session.source, destination, route, forward),
-            None if self.pairs.contains_key(&ends(session.source, destination)) => {
-                self.check_path(Path { kms: vec![session.source, destination], route: None })
-            }
-            None => Err(Block::NoRoute(session.source)),
+        let between = ends(session.source, destination);
+        if !self.held.contains_key(&between) {
+            return self.path(session.source, destination).map(Way::Path);
         }
+        // What both hold already, each gives out by itself.
+        for km in [session.source, destination] {
+            if self.is_crashed(km) {
+                return Err(Block::Link(between, Gap::Crashed(km)));
+            }
+            if self.kms[km].starting > 0 {
+                return Err(Block::Link(between, Gap::Starting(km)));
+            }
+        }
+        Ok(Way::Held(between))
+    }
+
+    /// The way of keys between two KMs: the relay route in service, else their own KM link.
+    fn path(&self, source: usize, destination: usize) -> Result<Path, Block> {
+        match self.route(source, destination) {
+            Some((route, forward)) => self.follow(source, destination, route, forward),
+            None if self.pairs.contains_key(&ends(source, destination)) => {
+                self.check_path(Path { kms: vec![source, destination], route: None })
+            }
+            None => Err(Block::NoRoute(source)),
+        }
+    }
+
+    /// Key that is left to use, and where the least is, bit.
+    fn left(&self, way: &Way) -> (Ends, u64) {
+        match way {
+            Way::Held((a, b)) => ((*a, *b), self.usable(*a, *b, Purpose::Ksa)),
+            Way::Path(path) => self.narrowest(path),
+        }
+    }
+
+    fn response_delay(&self, way: &Way) -> f64 {
+        match way {
+            // Each end looks into its own store.
+            Way::Held(_) => 2.0 * PROCESSING * (1.0 + 0.05 * self.jitter),
+            Way::Path(path) => self.delay(path),
+        }
+    }
+
+    /// Brings the stores of KSA-keys back to twice their threshold from what the KMA-keys on the way can spare above theirs; and to the
+    /// threshold from all that may be used.
+    pub(super) fn replenish(&mut self) {
+        let held: Vec<Ends> = self.held.keys().copied().collect();
+        for (a, b) in held {
+            let (size, room) = (self.key_bits(a, b), self.room(a, b, Purpose::Ksa));
+            let threshold = self.threshold(a, b, Purpose::Ksa);
+            let has = self.held[&(a, b)].bits();
+            let (urgent, wanted) =
+                (threshold.min(room).saturating_sub(has), (2 * threshold).min(room).saturating_sub(has));
+            let Ok(path) = self.path(a, b) else { continue };
+            let (_, usable) = self.narrowest(&path);
+            let spare = path.hops().map(|(a, b)| {
+                let bits = self.store(a, b, Purpose::Kma).map_or(0, Store::bits);
+                bits.saturating_sub(self.threshold(a, b, Purpose::Kma))
+            });
+            let bits = wanted.min(spare.min().unwrap_or(0).min(usable).max(usable.min(urgent)));
+            let keys = bits / u64::from(size);
+            if keys == 0 {
+                continue;
+            }
+            let lost = self.lose(&path, keys);
+            let session = format!("{} {}", self.kms[a].id, self.kms[b].id);
+            self.carry(&path, &session, keys, lost, size);
+            let now = self.now;
+            let Some(store) = self.held.get_mut(&(a, b)) else { continue };
+            let name = store.name().clone();
+            let stored = store.add(((keys - lost) * u64::from(size)) as f64, size, room, now);
+            for (km, peer) in [(a, b), (b, a)] {
+                let with = With { peer: Some(self.kms[peer].id.as_str().into()), route: path.route.clone() };
+                if let Some(run) = stored {
+                    self.kms[km].events.push(now, EventKind::Stored, &name, run, with);
+                }
+            }
+        }
+    }
+
+    /// The stricter threshold of the two ends of a store, bit.
+    fn threshold(&self, a: usize, b: usize, purpose: Purpose) -> u64 {
+        let threshold = |km: usize, peer: usize| self.kms[km].config.store(&self.kms[peer].id, purpose).threshold_bits;
+        threshold(a, b).max(threshold(b, a))
     }
 
     fn is_relayed(&self, session: &Session) -> bool {
@@ -310,20 +395,20 @@ impl Layer {
 
     /// The hop with the least key to use, and how much that is, bit.
     pub(super) fn narrowest(&self, path: &Path) -> ((usize, usize), u64) {
-        let usable = |(a, b)| (ends(a, b), self.usable(a, b));
+        let usable = |(a, b)| (ends(a, b), self.usable(a, b, Purpose::Kma));
         path.hops().map(usable).min_by_key(|(_, bits)| *bits).expect("a path has a hop")
     }
 
     /// Key of a pair that both have and that may be used, bit. What is below the minimum is kept: the KMs authenticate each other with it.
-    pub(super) fn usable(&self, a: usize, b: usize) -> u64 {
-        let Some(pair) = self.pairs.get(&ends(a, b)) else { return 0 };
-        let missing = self.missing(a, b) + self.missing(b, a);
-        pair.store.bits().saturating_sub(missing).saturating_sub(self.reserve(a, b))
+    pub(super) fn usable(&self, a: usize, b: usize, purpose: Purpose) -> u64 {
+        let Some(store) = self.store(a, b, purpose) else { return 0 };
+        let missing = self.missing(a, b, purpose) + self.missing(b, a, purpose);
+        store.bits().saturating_sub(missing).saturating_sub(self.reserve(a, b, purpose))
     }
 
     /// The stricter minimum of the two ends of a store, bit.
-    pub(super) fn reserve(&self, a: usize, b: usize) -> u64 {
-        let minimum = |km: usize, peer: usize| self.kms[km].config.store(&self.kms[peer].id).minimum_bits;
+    pub(super) fn reserve(&self, a: usize, b: usize, purpose: Purpose) -> u64 {
+        let minimum = |km: usize, peer: usize| self.kms[km].config.store(&self.kms[peer].id, purpose).minimum_bits;
         minimum(a, b).max(minimum(b, a))
     }
 
@@ -346,70 +431,88 @@ impl Layer {
         ((keys as f64 * (1.0 - kept) + self.noise.uniform()).floor() as u64).min(keys)
     }
 
-    /// Takes keys from each store on the way and puts down at each KM what became of them.
-    fn carry(&mut self, path: &Path, session: &Session, keys: u64, lost: u64, size: u32) {
+    /// Takes keys for a session and gives those that arrive to its applications; how many are lost.
+    fn deliver(&mut self, way: &Way, session: &Session, keys: u64, size: u32) -> u64 {
         if keys == 0 {
-            return;
+            return 0;
         }
         let now = self.now;
-        let bits = keys * u64::from(size);
+        let (lost, name, runs) = match way {
+            Way::Held((a, b)) => {
+                let Some(store) = self.held.get_mut(&(*a, *b)) else { return keys };
+                let (name, runs) = (store.name().clone(), store.take(keys * u64::from(size)));
+                for (km, peer) in [(*a, *b), (*b, *a)] {
+                    let with = With { peer: Some(self.kms[peer].id.as_str().into()), route: None };
+                    self.put_away(km, &name, &runs, &with);
+                }
+                (0, name, runs)
+            }
+            Way::Path(path) => {
+                let lost = self.lose(path, keys);
+                let (name, runs) = self.carry(path, &session.id, keys, lost, size);
+                (lost, name, runs)
+            }
+        };
+        for km in [Some(session.source), session.destination].into_iter().flatten() {
+            let peer = session.end(km).map(|end| end.application.application_id.as_str().into());
+            let km = &mut self.kms[km];
+            for run in &runs {
+                km.events.push(now, EventKind::Supplied, &name, *run, With { peer: peer.clone(), route: None });
+            }
+            km.counted.life_cycle.supplied += keys - lost;
+            km.supplied_now += (keys - lost) * u64::from(size);
+        }
+        lost
+    }
+
+    /// Takes keys from each store on the way and puts down at each KM what became of them. All along the way a relayed key goes by the
+    /// identifier that it had in the first store: those that arrive.
+    fn carry(&mut self, path: &Path, session: &str, keys: u64, lost: u64, size: u32) -> (Arc<str>, Vec<Run>) {
+        let now = self.now;
         let mut first: Option<(Arc<str>, Vec<Run>)> = None;
         for (a, b) in path.hops() {
             let store = &mut self.pair(a, b).store;
-            let (name, runs) = (store.name().clone(), store.take(bits));
+            let (name, runs) = (store.name().clone(), store.take(keys * u64::from(size)));
             for (km, peer) in [(a, b), (b, a)] {
-                let peer =
-                    session.end(km).map_or(self.kms[peer].id.as_str(), |end| end.application.application_id.as_str());
-                let with = With { peer: Some(peer.into()), route: path.route.clone() };
+                let with = With { peer: Some(self.kms[peer].id.as_str().into()), route: path.route.clone() };
                 self.put_away(km, &name, &runs, &with);
             }
             first.get_or_insert((name, runs));
         }
-        // All along the way a relayed key goes by the identifier that it had in the first store.
-        let Some((name, runs)) = first else { return };
+        let (name, runs) = first.expect("a path has a hop");
         let (gone, arrived) = split(&runs, lost);
         let last = path.kms.len() - 1;
-        for (place, km) in path.kms.iter().copied().enumerate() {
-            let peer = |id: &str| With { peer: Some(id.into()), route: path.route.clone() };
-            let (kind, with) = if place == 0 || place == last {
-                let application = session.end(km).map(|end| end.application.application_id.as_str());
-                (EventKind::Supplied, application.map(peer).unwrap_or_default())
-            } else {
-                (EventKind::Relayed, peer(&self.kms[path.kms[place + 1]].id))
-            };
-            let km = &mut self.kms[km];
-            for run in &arrived {
-                km.events.push(now, kind, &name, *run, with.clone());
-            }
-            if kind == EventKind::Supplied {
-                km.counted.life_cycle.supplied += keys - lost;
-                km.supplied_now += (keys - lost) * u64::from(size);
-            } else {
-                km.counted.life_cycle.relayed += keys - lost;
-            }
-            if path.is_relay() && place != last {
-                km.counted.relay_successes += keys - lost;
-                km.counted.relay_failures += lost;
-            }
-            if place == last {
-                km.counted.security.integrity_failures += lost;
-                for run in &gone {
-                    km.events.push(now, EventKind::Rejected, &name, *run, with.clone());
-                }
-            }
-        }
-        if let Some(measure) = path.route.as_deref().and_then(|route| self.kms[path.kms[0]].routes.get_mut(route)) {
-            measure.sent_now += keys;
-            measure.lost_now += lost;
-        }
         for place in 1..last {
-            let (km, next) = (path.kms[place], path.kms[place + 1]);
-            let peer_km = self.kms[next].id.clone();
-            let account = Account { usage: Use::Relay, session: session.id.clone(), application: None, peer_km };
-            let amount =
-                Amount { keys: keys - lost, bits: (keys - lost) * u64::from(size), requests: keys, rejected: 0 };
-            self.kms[km].metering.count(account, amount);
+            let next = self.kms[path.kms[place + 1]].id.clone();
+            let with = With { peer: Some(next.as_str().into()), route: path.route.clone() };
+            let km = &mut self.kms[path.kms[place]];
+            for run in &arrived {
+                km.events.push(now, EventKind::Relayed, &name, *run, with.clone());
+            }
+            km.counted.life_cycle.relayed += keys - lost;
+            let account = Account { usage: Use::Relay, session: session.to_owned(), application: None, peer_km: next };
+            let bits = (keys - lost) * u64::from(size);
+            km.metering.count(account, Amount { keys: keys - lost, bits, requests: keys, rejected: 0 });
         }
+        if path.is_relay() {
+            for km in &path.kms[..last] {
+                self.kms[*km].counted.relay_successes += keys - lost;
+                self.kms[*km].counted.relay_failures += lost;
+            }
+            // They are found out where they should be used.
+            let km = &mut self.kms[path.kms[last]];
+            km.counted.security.integrity_failures += lost;
+            for run in &gone {
+                km.events.push(now, EventKind::Rejected, &name, *run, With { peer: None, route: path.route.clone() });
+            }
+        }
+        for km in [path.kms[0], path.kms[last]] {
+            if let Some(measure) = path.route.as_deref().and_then(|route| self.kms[km].routes.get_mut(route)) {
+                measure.sent_now += keys;
+                measure.lost_now += lost;
+            }
+        }
+        (name, arrived)
     }
 
     /// Meters a supply at each end that has the application.

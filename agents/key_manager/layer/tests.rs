@@ -537,3 +537,46 @@ fn what_it_reports_is_in_its_catalogue_and_about_its_own_resources() {
     let all: BTreeSet<&str> = QUANTITIES.iter().map(|quantity| quantity.identity).collect();
     assert_eq!(measured, all, "all that the catalogue has is measured");
 }
+
+/// As `Row::relaying`, where the two ends hold KSA-keys of their own.
+fn holding(rate: f64) -> Row {
+    let mut row = Row::relaying(rate);
+    for (km, peer) in [(A, "c"), (C, "a")] {
+        row.configure(km, |config| config.key_store.push(KeyStore::new(&id(peer), Purpose::Ksa)));
+    }
+    row
+}
+
+#[test]
+fn ksa_keys_come_over_the_relay_and_outlast_its_failure() {
+    let mut row = holding(20_000.0);
+    let held = |row: &Row, km: usize| {
+        let stores = row.state(km).key_store;
+        stores.into_iter().find(|store| store.purpose == Purpose::Ksa).unwrap()
+    };
+    assert_eq!(row.alarms(A), ["key-supply-rejected 1", "key-store-exhausted c"], "a new store is empty");
+    row.pass(5);
+    let (a, c) = (held(&row, A), held(&row, C));
+    assert_eq!((a.residual_bits, a.residual_keys, a.level), (c.residual_bits, c.residual_keys, Level::Ready));
+    assert_eq!((row.alarms(A), row.alarms(C)), (vec![], vec![]));
+    let kept = row.store(B, "c").residual_bits;
+    assert!((1_999_000..2_020_000).contains(&kept), "relay leaves the threshold to the others: {kept}");
+    let relayed = row.state(B).key_life_cycle.relayed;
+    row.inject(B, crash());
+    assert_eq!(row.alarms(A), ["km-link-failure a--b"], "the application still gets keys");
+    row.pass(60);
+    assert_eq!(row.alarms(A), ["km-link-failure a--b", "key-store-low c"]);
+    let supplied = row.state(A).key_life_cycle.supplied;
+    row.pass(60);
+    assert_eq!(row.alarms(A), ["key-supply-rejected 1", "km-link-failure a--b", "key-store-exhausted c"]);
+    assert!(row.state(A).key_life_cycle.supplied > supplied);
+    row.clear(B);
+    row.pass(10);
+    assert!(row.state(B).key_life_cycle.relayed > 0 && relayed > 0, "what B counts begins anew with its restart");
+    assert_eq!(row.alarms(B).len(), 2, "its stores gave all above the minimum: {:?}", row.alarms(B));
+    row.configure(A, |config| config.application[0].enabled = false);
+    row.pass(60);
+    let of = |km: usize| row.records(km).into_iter().map(|record| record.keys).sum::<u64>();
+    assert_eq!(of(A), of(C));
+    assert!(row.records(B).iter().all(|record| record.usage == Use::Relay));
+}
