@@ -1,13 +1,15 @@
 //! The key management layer as a part of the simulated network: which KMs a topology has, and how they are reached.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::{Network, QkdLink, World};
 use crate::key_manager::layer::{KmPlan, Layer, QkdLinkEnd, QkdLinkPlan, QkdLinkReport};
-use crate::key_manager::model::{Application, Channel, ChannelState, ChannelUse, Config, KmLink};
-use crate::topology::{Node, Topology};
+use crate::key_manager::model::{
+    Application, Channel, ChannelState, ChannelUse, Config, KeyStore, KmLink, Purpose, RelayRoute,
+};
+use crate::topology::{MAXIMUM_BITS, MINIMUM_BITS, Node, THRESHOLD_BITS, Topology};
 
 impl Network {
     /// Looks at the KMs of the network at `now`.
@@ -78,45 +80,61 @@ pub(super) fn layer(topology: &Topology, now: Timestamp) -> Layer {
     Layer::new(kms, links.collect(), topology.seed, now)
 }
 
-/// What a KM does as long as nobody configures it: it works with its neighbours and supplies its applications.
+/// What a KM does as long as nobody configures it, which is what its agent's first configuration says (`Topology::agents`).
 fn config(topology: &Topology, node: &Node) -> Config {
-    let is_km = |name: &str| topology.node(name).is_some_and(|node| node.key_manager);
-    let mut peers: Vec<&str> = topology
-        .links
-        .iter()
-        .filter_map(|link| match node.name.as_str() {
-            name if name == link.from => Some(link.to.as_str()),
-            name if name == link.to => Some(link.from.as_str()),
-            _ => None,
-        })
-        .filter(|peer| is_km(peer))
-        .collect();
-    peers.sort_unstable();
-    peers.dedup();
     let channel = |name: &str, usage| Channel { name: name.to_owned(), peer_address: None, usage };
-    let km_link = peers.into_iter().map(|peer| KmLink {
-        name: peer.to_owned(),
+    let neighbours = topology.km_neighbours(&node.name);
+    let km_link = neighbours.iter().map(|peer| KmLink {
+        name: format!("to-{peer}"),
         link_id: topology.km_link_id(&node.name, peer),
         peer_km_id: topology.km_id(peer),
         qkd_link_id: topology.links_between(&node.name, peer).map(|link| topology.link_id(&link.name)).collect(),
-        channel: vec![channel("primary", ChannelUse::Primary), channel("backup", ChannelUse::Backup)],
+        channel: vec![channel("backup", ChannelUse::Backup), channel("primary", ChannelUse::Primary)],
         ..KmLink::default()
     });
-    let application = topology.applications.iter().filter_map(|application| {
-        let peer = match node.name.as_str() {
-            name if name == application.at => &application.peer,
-            name if name == application.peer => &application.at,
-            _ => return None,
-        };
-        let id = |node: &str| topology.resource_id("application", &format!("{}-{node}", application.name));
-        Some(Application {
-            application_id: id(&node.name),
-            peer_application_id: Some(id(peer)),
-            peer_km_id: Some(topology.km_id(peer)),
-            priority: application.priority.unwrap_or(3),
-            maximum_rate: Some(application.rate),
-            enabled: true,
+    let supplied = topology.applications.iter().filter_map(|application| {
+        let way = topology.route(&application.at, &application.peer)?;
+        Some((application, way))
+    });
+    let supplied: Vec<_> = supplied.collect();
+    let here = supplied.iter().filter_map(|(application, _)| match node.name.as_str() {
+        name if name == application.at => Some((*application, application.peer.as_str())),
+        name if name == application.peer => Some((*application, application.at.as_str())),
+        _ => None,
+    });
+    let application = here.clone().map(|(application, peer)| Application {
+        application_id: topology.application_id(application, &node.name),
+        peer_application_id: Some(topology.application_id(application, peer)),
+        peer_km_id: Some(topology.km_id(peer)),
+        priority: application.priority.unwrap_or(3),
+        maximum_rate: Some(application.rate),
+        enabled: true,
+    });
+    let peers: BTreeSet<&str> = here.clone().map(|(_, peer)| peer).collect();
+    let store = |peer: &str, purpose| KeyStore {
+        minimum_bits: MINIMUM_BITS,
+        threshold_bits: THRESHOLD_BITS,
+        maximum_bits: MAXIMUM_BITS,
+        ..KeyStore::new(&topology.km_id(peer), purpose)
+    };
+    let kma = neighbours.iter().map(|peer| store(peer, Purpose::Kma));
+    let relay_route = supplied.iter().filter_map(|(application, way)| {
+        let at = way.iter().position(|hop| *hop == node.name)?;
+        let hop = |at: Option<usize>| way.get(at?).map(|node| topology.km_id(node));
+        Some(RelayRoute {
+            route_id: topology.resource_id("route", &application.name),
+            source_km_id: topology.km_id(way[0]),
+            destination_km_id: topology.km_id(way[way.len() - 1]),
+            previous_hop: hop(at.checked_sub(1)),
+            next_hop: hop(Some(at + 1)),
+            ..RelayRoute::default()
         })
     });
-    Config { km_link: km_link.collect(), application: application.collect(), ..Config::default() }
+    Config {
+        km_link: km_link.collect(),
+        key_store: kma.chain(peers.iter().map(|peer| store(peer, Purpose::Ksa))).collect(),
+        application: application.collect(),
+        relay_route: relay_route.collect(),
+        ..Config::default()
+    }
 }
