@@ -140,7 +140,7 @@ impl Topology {
             },
             "quantum-channel": channels,
         });
-        if let Some(thresholds) = link.thresholds.as_ref().map(Thresholds::to_json) {
+        if let Some(thresholds) = link.thresholds.map(Thresholds::to_json) {
             module["thresholds"] = thresholds;
         }
         AgentPlan {
@@ -354,7 +354,7 @@ struct Fibre<'t> {
 
 impl Thresholds {
     /// The container `thresholds` of a QKD module, as far as it is set.
-    fn to_json(&self) -> Value {
+    fn to_json(self) -> Value {
         let mut thresholds = Map::new();
         for (quantity, levels) in [
             ("qber", [("warning", self.qber_warning), ("major", self.qber_major), ("critical", self.qber_critical)]),
