@@ -10,7 +10,7 @@ pub struct Passage {
     pub input: String,
     pub output: String,
     pub loss_db: f64,
-    /// The QKD link that it is meant for. It matters only where both ports are spare: their fibres are patched to this link's.
+    /// The QKD link that it is meant for. It matters only where both ports are spare and patched to no link: then they are to this one.
     pub link_id: Option<String>,
 }
 
@@ -51,6 +51,7 @@ pub struct ElementView {
 #[derive(Clone, Debug)]
 pub(crate) struct Element {
     pub(crate) passages: Vec<Passage>,
+    /// With links by their identifiers.
     spare: Vec<Spare>,
     ports: Vec<String>,
     insertion_loss_db: f64,
@@ -82,11 +83,13 @@ impl Element {
 
     /// The way of a link: between its own ports, or spare ports that stand in for them.
     pub(crate) fn way(&self, link_id: &str, crossing: &Crossing) -> Option<Way> {
-        let spare = |port: &str| self.spare.iter().any(|pair| pair.input == port || pair.output == port);
+        let pair = |port: &str| self.spare.iter().find(|pair| pair.input == port || pair.output == port);
+        let patched = |port: &str| pair(port).and_then(|pair| pair.link.as_deref());
+        let stands_in = |port: &str| pair(port).is_some() && patched(port).is_none_or(|link| link == link_id);
         let serves = |passage: &Passage, input: &str, output: &str| {
             let (enters, leaves) = (crossing.input == input, crossing.output == output);
-            let meant = enters || leaves || passage.link_id.as_deref() == Some(link_id);
-            (enters || spare(input)) && (leaves || spare(output)) && meant
+            let to = patched(input).or(patched(output)).or(passage.link_id.as_deref());
+            (enters || stands_in(input)) && (leaves || stands_in(output)) && (enters || leaves || to == Some(link_id))
         };
         self.passages.iter().find_map(|passage| {
             let (input, output) = (passage.input.as_str(), passage.output.as_str());
@@ -116,9 +119,11 @@ pub(super) fn elements(topology: &Topology) -> BTreeMap<String, Element> {
             loss_db: topology.insertion_loss_db(name),
             link_id: Some(topology.link_id(&link.name)),
         });
+        let patched =
+            |pair: &Spare| Spare { link: pair.link.as_ref().map(|link| topology.link_id(link)), ..pair.clone() };
         let element = Element {
             passages: passages.collect(),
-            spare: spare.clone(),
+            spare: spare.iter().map(patched).collect(),
             ports: ports.clone(),
             insertion_loss_db: topology.insertion_loss_db(name),
             seed: topology.seed_of(name),

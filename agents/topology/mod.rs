@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use plan::{AgentKind, AgentPlan};
+pub use plan::{AgentKind, AgentPlan, INITIAL_BITS, MAXIMUM_BITS, MINIMUM_BITS, THRESHOLD_BITS};
 
 use crate::physics::System;
 
@@ -165,6 +165,8 @@ pub struct RelayPoint {
 pub struct Spare {
     pub input: String,
     pub output: String,
+    /// The link to whose fibres the whole pair is patched, where it is to one.
+    pub link: Option<String>,
 }
 
 /// A cryptographic application at a KM that shares keys with one at another.
@@ -289,7 +291,8 @@ impl Topology {
 
     /// The seed of the drift and noise of a link or device of this name.
     pub(crate) fn seed_of(&self, name: &str) -> u64 {
-        name.bytes().fold(self.seed, |seed, byte| seed.wrapping_mul(0x100_0000_01b3) ^ u64::from(byte))
+        let mix = |seed: u64, byte: u8| (seed ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+        name.bytes().fold(0xcbf2_9ce4_8422_2325 ^ self.seed, mix)
     }
 
     /// Loss of light in an optical switch or relay point by design, dB; nothing in one that there is not.
