@@ -6,3 +6,6 @@ pub mod simulated;
 
 pub use model::CONTROLLED;
 pub use simulated::SimulatedSwitch;
+
+#[cfg(test)]
+mod tests;
