@@ -133,12 +133,14 @@ impl<M: Machine> Running<M> {
             Action::InjectFault(call) => {
                 let fault = call.input;
                 let duration = fault.duration;
-                let output = self.with(now, |machine| {
+                let (output, begun) = self.with(now, |machine| {
                     machine.check_fault(&fault)?;
                     let number = machine.network().number_fault();
-                    machine.chassis().inject(number, fault, user)
+                    let output = machine.chassis().inject(number, fault, user)?;
+                    Ok((output, machine.chassis().now))
                 })?;
-                duration.into_iter().for_each(|seconds| self.look_after(seconds, now));
+                let ended = duration.map(|seconds| begun.saturating_add(SignedDuration::from_secs(seconds.into())));
+                ended.into_iter().flatten().for_each(|ended| self.look_at(ended, now));
                 Outcome::InjectFault(Answer { output })
             }
             Action::ClearFault(Call { input }) => {
@@ -153,14 +155,14 @@ impl<M: Machine> Running<M> {
         Ok(outcome)
     }
 
-    fn look_after(self: &Arc<Self>, seconds: u32, now: Timestamp) {
+    fn look_at(self: &Arc<Self>, then: Timestamp, now: Timestamp) {
         let running = Arc::downgrade(self);
+        let wait = Duration::try_from(then.duration_since(now)).unwrap_or_default();
         tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_secs(seconds.into())).await;
-            let ended = now.saturating_add(SignedDuration::from_secs(seconds.into()));
-            if let (Some(running), Ok(ended)) = (running.upgrade(), ended) {
-                running.with(ended, |_| ());
-                running.come_to_rest(ended).await;
+            tokio::time::sleep(wait).await;
+            if let Some(running) = running.upgrade() {
+                running.with(then, |_| ());
+                running.come_to_rest(then).await;
             }
         });
     }

@@ -15,9 +15,10 @@ use crate::key_manager::simulated::SimulatedKeyManager;
 use crate::network::Network;
 use crate::performance::Performance;
 use crate::qkd_module::SimulatedModule;
+use crate::relay_point::SimulatedRelayPoint;
 use crate::schema::agent_schema;
 use crate::surveillance::Surveillance;
-use crate::topology::Topology;
+use crate::topology::{AgentKind, Topology, builtin};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
@@ -41,6 +42,7 @@ impl<D: Driver> Watched<D> {
         let config: D::Config = from_path(&tree, &format!("/{}", device.container)).unwrap().unwrap();
         let (sender, facts) = facts();
         driver.start(sender);
+        driver.check(&D::Config::clone(&config), &config).unwrap();
         driver.configure(config.clone(), at(0)).await.unwrap();
         let performance = Performance::new(jiff::SignedDuration::ZERO);
         let surveillance = Surveillance::new(&device, driver.rules(&config), AlarmList::default(), performance);
@@ -85,7 +87,8 @@ async fn a_failed_port_is_alarmed_where_it_is_felt_and_cleared_by_a_spare_one() 
     }
     let (before, after) = (key_bits(60).await, key_bits(90).await);
     assert!(after > before + 1_000, "the link makes key: {before}, {after}");
-    (transmitter.was_woken(), receiver.was_woken());
+    transmitter.was_woken();
+    receiver.was_woken();
 
     let fault = Fault { port_failure: Some(PortFailure { port: "p1".to_owned(), loss: 200.0 }), ..Fault::default() };
     let action = Action::InjectFault(Box::new(Call { input: fault }));
@@ -96,7 +99,8 @@ async fn a_failed_port_is_alarmed_where_it_is_felt_and_cleared_by_a_spare_one() 
     let failed = [format!("qkdn-alarms:port-fault {}:port:p1", topology.resource_id("switch", "os"))];
     assert_eq!(switch.alarms(92).await, failed);
     assert_eq!(key_bits(92).await, key_bits(120).await, "no light, no key");
-    (transmitter.was_woken(), receiver.was_woken());
+    transmitter.was_woken();
+    receiver.was_woken();
 
     let mut config = switch.config.clone();
     let [connect] = config.cross_connect.as_mut_slice() else { panic!("one link passes the switch") };
@@ -105,10 +109,38 @@ async fn a_failed_port_is_alarmed_where_it_is_felt_and_cleared_by_a_spare_one() 
     switch.driver.configure(config, at(121)).await.unwrap();
     assert!(transmitter.was_woken() && receiver.was_woken(), "nor for the news that it is over");
     for second in 122..130 {
-        (transmitter.alarms(second).await, receiver.alarms(second).await);
+        transmitter.alarms(second).await;
+        receiver.alarms(second).await;
     }
     assert_eq!((transmitter.alarms(130).await, receiver.alarms(130).await), (vec![], vec![]));
     assert_eq!(switch.alarms(130).await, failed, "the port is as it was");
     let (before, after) = (key_bits(130).await, key_bits(160).await);
     assert!(after > before + 1_000, "the link makes key again: {before}, {after}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_topology_plans_leaves_the_light_as_it_is() {
+    for name in builtin() {
+        let topology = Topology::load(name).unwrap();
+        let network = Network::new(&topology, at(0));
+        let lit =
+            || topology.links.iter().map(|link| network.link(&topology.link_id(&link.name), at(60)).unwrap().light);
+        assert!(lit().all(|light| light), "{name}");
+        for plan in topology.agents() {
+            let (network, id) = (network.clone(), plan.resource_id.as_str());
+            let on = match plan.kind {
+                AgentKind::OpticalSwitch => {
+                    let driver = SimulatedSwitch::new(network, id, at(0)).unwrap();
+                    Watched::start(driver, "qkdn-mops", &topology).await.alarms(60).await
+                }
+                AgentKind::RelayPoint => {
+                    let driver = SimulatedRelayPoint::new(network, id, at(0)).unwrap();
+                    Watched::start(driver, "qkdn-mqrp", &topology).await.alarms(60).await
+                }
+                _ => continue,
+            };
+            assert_eq!(on, [] as [&str; 0], "{name}: {id}");
+        }
+        assert!(lit().all(|light| light), "{name}");
+    }
 }

@@ -170,7 +170,7 @@ impl SimulatedDevice {
             if before.may_become(after) { Ok(()) } else { Err(DriverError::Refused { leaf: Some(leaf), reason }) }
         };
         step("service-state".to_owned(), old.service_state, new.service_state)?;
-        for port in new.port.iter().filter(|port| !self.design.ports.contains(&port.name)) {
+        if let Some(port) = new.port.iter().find(|port| !self.design.ports.contains(&port.name)) {
             let reason = format!("the switch has no port {}; it has {}", port.name, self.design.ports.join(", "));
             return Err(DriverError::refused(&format!("port[name='{}']", port.name), reason));
         }

@@ -61,7 +61,8 @@ impl SimulatedDevice {
             let reason = format!("{} does not become {} in one step", old.service_state, new.service_state);
             return Err(DriverError::refused("service-state", reason));
         }
-        for Segment { name, .. } in new.segment.iter().filter(|segment| !self.design.ports.contains(&segment.name)) {
+        let unknown = new.segment.iter().find(|segment| !self.design.ports.contains(&segment.name));
+        if let Some(Segment { name, .. }) = unknown {
             let has = self.design.ports.join(", ");
             let reason = format!("the relay point has no segment {name}; it has {has}");
             return Err(DriverError::refused(&format!("segment[name='{name}']"), reason));

@@ -3,15 +3,14 @@
 use std::collections::BTreeSet;
 
 use netconf::server::base_modules;
-use netconf::yang::Schema;
-use netconf::yang::serde::{instance_path, tree_at};
+use netconf::yang::serde::{from_path, instance_path, tree_at};
+use netconf::yang::{Schema, json};
 
 use super::super::catalogue::quantity;
-use super::super::model::{Relay, Segment};
 use super::*;
 use crate::driver::Call;
 use crate::fault::{ClearInput, Fault};
-use crate::qkd_module::model::{ChannelState, ChannelUse};
+use crate::qkd_module::model::ChannelState;
 use crate::schema::agent_schema;
 use crate::state::{AdminState, OperState, ServiceState};
 use crate::topology::Topology;
@@ -23,27 +22,13 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
+/// As the topology plans it.
 fn config() -> Config {
-    let segment = |name: &str| Segment {
-        name: name.to_owned(),
-        link_id: Some(format!("{LINK}:{name}")),
-        expected_attenuation: Some(2.0),
-    };
-    let relay = |name: &str, first: &str, second: &str, usage, enabled| Relay {
-        name: name.to_owned(),
-        first: first.to_owned(),
-        second: second.to_owned(),
-        usage,
-        enabled,
-    };
-    Config {
-        segment: ["east", "west", "east-2", "west-2"].map(segment).to_vec(),
-        relay: vec![
-            relay("one", "east", "west", ChannelUse::Primary, true),
-            relay("two", "east-2", "west-2", ChannelUse::Backup, false),
-        ],
-        ..Config::default()
-    }
+    let schema = agent_schema(base_modules(Schema::builder()), &["qkdn-mqrp"], true).unwrap();
+    let agents = Topology::load("lab").unwrap().agents();
+    let plan = agents.into_iter().find(|plan| plan.resource_id == RELAY_POINT).unwrap();
+    let tree = json::read(&schema, &plan.initial.to_string()).unwrap();
+    from_path(&tree, &format!("/{CONTAINER}")).unwrap().unwrap()
 }
 
 async fn bench() -> (Arc<Network>, SimulatedRelayPoint) {
@@ -60,7 +45,7 @@ async fn light_passes_the_pairs_that_are_joined_and_no_others() {
     for (second, change, light) in [
         (10, (|_: &mut Config| ()) as fn(&mut Config), true),
         (20, |config| config.relay[0].enabled = false, false),
-        (30, |config| config.relay.iter_mut().for_each(|relay| relay.enabled = relay.name == "two"), true),
+        (30, |config| config.relay.iter_mut().for_each(|relay| relay.enabled = relay.name == "spare-1"), true),
         (40, |config| config.admin_state = AdminState::Disabled, false),
         (50, |config| config.service_state = ServiceState::Standby, false),
     ] {
@@ -110,7 +95,7 @@ async fn what_contradicts_itself_is_refused_by_its_leaf() {
         config.relay[1].enabled = true;
         config.relay[1].second = "east".to_owned();
     });
-    assert_eq!(twice, "relay[name='two']/second");
+    assert_eq!(twice, "relay[name='spare-1']/second");
     assert_eq!(refused(|config| config.segment[1].name = "south".to_owned()), "segment[name='south']");
     assert_eq!(refused(|config| config.service_state = ServiceState::Reserved), "service-state");
     let foreign = Fault { tamper: Some(Default::default()), ..Fault::default() };
