@@ -6,6 +6,7 @@
 mod faults;
 mod gap;
 mod judgement;
+mod path;
 mod report;
 mod supply;
 #[cfg(test)]

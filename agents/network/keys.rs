@@ -89,7 +89,7 @@ fn config(topology: &Topology, node: &Node) -> Config {
         link_id: topology.km_link_id(&node.name, peer),
         peer_km_id: topology.km_id(peer),
         qkd_link_id: topology.links_between(&node.name, peer).map(|link| topology.link_id(&link.name)).collect(),
-        channel: vec![channel("backup", ChannelUse::Backup), channel("primary", ChannelUse::Primary)],
+        channel: vec![channel("primary", ChannelUse::Primary), channel("backup", ChannelUse::Backup)],
         ..KmLink::default()
     });
     let supplied = topology.applications.iter().filter_map(|application| {

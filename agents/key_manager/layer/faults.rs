@@ -78,11 +78,16 @@ impl Layer {
             Some(failure) => Some(self.failing_link(km, fault.resource_id.as_deref(), failure.channel.as_deref())?),
             None => None,
         };
-        if fault.authentication_failure.is_some() && self.kms[km].config.application.is_empty() {
-            return Err(DriverError::refused("resource-id", "the key manager supplies no application"));
+        let applications = &self.kms[km].config.application;
+        let of = fault.resource_id.as_deref().filter(|id| *id != self.kms[km].id);
+        if fault.authentication_failure.is_some()
+            && !applications.iter().any(|application| of.is_none_or(|id| id == application.application_id))
+        {
+            return Err(DriverError::refused("resource-id", "the key manager supplies no such application"));
         }
-        if let Some(rate) = fault.store_drain.as_ref().map(|drain| (drain, self.store_peer(km, &drain.peer_km_id))) {
-            rate.1.ok_or_else(|| no_store("store-drain/peer-km-id", &rate.0.peer_km_id))?;
+        if let Some(drain) = &fault.store_drain {
+            let peer = self.store_peer(km, &drain.peer_km_id);
+            peer.ok_or_else(|| no_store("store-drain/peer-km-id", &drain.peer_km_id))?;
         }
         let mut vanished = 0;
         if let Some(mismatch) = &fault.store_mismatch {
