@@ -354,10 +354,16 @@ impl Layer {
         }
     }
 
-    /// The stores of a KM: the number of the other KM, and what for.
+    /// The stores of a KM: the number of the other KM, and what for. Two KMs that no QKD link gives keys to have no store, unless one is
+    /// configured.
     fn stores(&self, km: usize) -> Vec<(usize, Purpose)> {
         let of = |(a, b): &Ends| if *a == km { Some(*b) } else { (*b == km).then_some(*a) };
-        let kma = self.pairs.keys().filter_map(of).map(|peer| (peer, Purpose::Kma));
+        let config = &self.kms[km].config;
+        let kma = self.pairs.iter().filter_map(|(ends, pair)| {
+            let peer = of(ends)?;
+            let configured = || config.configured_store(&self.kms[peer].id, Purpose::Kma).is_some();
+            (!pair.qkd_links.is_empty() || configured()).then_some((peer, Purpose::Kma))
+        });
         kma.chain(self.held.keys().filter_map(of).map(|peer| (peer, Purpose::Ksa))).collect()
     }
 

@@ -9,7 +9,7 @@ use crate::key_manager::layer::{KmPlan, Layer, QkdLinkEnd, QkdLinkPlan, QkdLinkR
 use crate::key_manager::model::{
     Application, Channel, ChannelState, ChannelUse, Config, KeyStore, KmLink, Purpose, RelayRoute,
 };
-use crate::topology::{MAXIMUM_BITS, MINIMUM_BITS, Node, THRESHOLD_BITS, Topology};
+use crate::topology::{self, MAXIMUM_BITS, MINIMUM_BITS, THRESHOLD_BITS, Topology};
 
 impl Network {
     /// Looks at the KMs of the network at `now`.
@@ -66,8 +66,12 @@ pub(crate) fn report(links: &[QkdLink], link_id: &str) -> Option<QkdLinkReport> 
 
 /// The KMs of a topology.
 pub(super) fn layer(topology: &Topology, now: Timestamp) -> Layer {
-    let nodes = topology.nodes.iter().filter(|node| node.key_manager);
-    let kms = nodes.map(|node| KmPlan { km_id: topology.km_id(&node.name), config: config(topology, node) }).collect();
+    let neighbours = topology.km_neighbours();
+    let supplied = topology.supplies(&neighbours);
+    let kms = neighbours.iter().map(|(node, around)| KmPlan {
+        km_id: topology.km_id(node),
+        config: config(topology, node, around, &supplied),
+    });
     let end = |node: &str, link: &str, end: &str| QkdLinkEnd {
         km_id: topology.km_id(node),
         module_id: topology.resource_id("module", &format!("{link}-{end}")),
@@ -77,33 +81,32 @@ pub(super) fn layer(topology: &Topology, now: Timestamp) -> Layer {
         ends: [end(&link.from, &link.name, "tx"), end(&link.to, &link.name, "rx")],
         length_km: link.length_km,
     });
-    Layer::new(kms, links.collect(), topology.seed, now)
+    Layer::new(kms.collect(), links.collect(), topology.seed, now)
 }
 
 /// What a KM does as long as nobody configures it, which is what its agent's first configuration says (`Topology::agents`).
-fn config(topology: &Topology, node: &Node) -> Config {
+fn config(
+    topology: &Topology,
+    node: &str,
+    neighbours: &BTreeSet<&str>,
+    supplied: &[(&topology::Application, Vec<&str>)],
+) -> Config {
     let channel = |name: &str, usage| Channel { name: name.to_owned(), peer_address: None, usage };
-    let neighbours = topology.km_neighbours(&node.name);
     let km_link = neighbours.iter().map(|peer| KmLink {
         name: format!("to-{peer}"),
-        link_id: topology.km_link_id(&node.name, peer),
+        link_id: topology.km_link_id(node, peer),
         peer_km_id: topology.km_id(peer),
-        qkd_link_id: topology.links_between(&node.name, peer).map(|link| topology.link_id(&link.name)).collect(),
+        qkd_link_id: topology.links_between(node, peer).map(|link| topology.link_id(&link.name)).collect(),
         channel: vec![channel("primary", ChannelUse::Primary), channel("backup", ChannelUse::Backup)],
         ..KmLink::default()
     });
-    let supplied = topology.applications.iter().filter_map(|application| {
-        let way = topology.route(&application.at, &application.peer)?;
-        Some((application, way))
-    });
-    let supplied: Vec<_> = supplied.collect();
-    let here = supplied.iter().filter_map(|(application, _)| match node.name.as_str() {
+    let here = supplied.iter().filter_map(|(application, _)| match node {
         name if name == application.at => Some((*application, application.peer.as_str())),
         name if name == application.peer => Some((*application, application.at.as_str())),
         _ => None,
     });
     let application = here.clone().map(|(application, peer)| Application {
-        application_id: topology.application_id(application, &node.name),
+        application_id: topology.application_id(application, node),
         peer_application_id: Some(topology.application_id(application, peer)),
         peer_km_id: Some(topology.km_id(peer)),
         priority: application.priority.unwrap_or(3),
@@ -119,7 +122,7 @@ fn config(topology: &Topology, node: &Node) -> Config {
     };
     let kma = neighbours.iter().map(|peer| store(peer, Purpose::Kma));
     let relay_route = supplied.iter().filter_map(|(application, way)| {
-        let at = way.iter().position(|hop| *hop == node.name)?;
+        let at = way.iter().position(|hop| *hop == node)?;
         let hop = |at: Option<usize>| way.get(at?).map(|node| topology.km_id(node));
         Some(RelayRoute {
             route_id: topology.resource_id("route", &application.name),

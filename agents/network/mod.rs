@@ -33,8 +33,11 @@ use crate::topology::Topology;
 /// Step of virtual time. Noise belongs to the tick, not to the look.
 const TICK: SignedDuration = SignedDuration::from_secs(1);
 
-/// Ticks lived through one by one after a pause; the rest is skipped. A day's worth of one link takes a fraction of a second.
-const MAX_TICKS: i64 = 86_400;
+/// Ticks of links lived through one by one after a pause, a second's or two of computing; the rest of the pause is skipped, and no key is
+/// made in it. But a small network lives through a day, and every network through the longest sampling interval.
+const MAX_LINK_TICKS: i64 = 250_000;
+const MOST_TICKS: i64 = 86_400;
+const LEAST_TICKS: i64 = 900;
 
 /// Called without any lock held, after a change that no tick makes (fault, passage, configuration of a device) to what is watched. It may
 /// call the network, and should be quick: whoever made the change waits.
@@ -145,8 +148,10 @@ impl Network {
     /// Reads a link as it is at `now`.
     pub(crate) fn with_link<T>(&self, place: usize, now: Timestamp, read: impl FnOnce(&QkdLink) -> T) -> T {
         self.with(now, |world| {
-            world.links[place].settle(world.now, &world.elements);
-            read(&world.links[place])
+            let link = &mut world.links[place];
+            link.settle(world.now, &world.elements);
+            link.tell();
+            read(link)
         })
     }
 
@@ -173,7 +178,6 @@ impl Network {
             let mut world = self.lock();
             world.advance(now);
             let result = act(&mut world);
-            world.links.iter_mut().for_each(QkdLink::tell);
             (result, world.take_nudges())
         };
         nudges.iter().for_each(|nudge| nudge());
@@ -219,13 +223,16 @@ impl World {
         world
     }
 
-    /// Lives until `now`. A clock set back stands still until the time is made up, but for more than [`MAX_TICKS`] it starts anew there.
+    /// Lives until `now`. A clock set back stands still until the time is made up, but for more than [`MAX_LINK_TICKS`] it starts anew there.
     fn advance(&mut self, now: Timestamp) {
         let behind = now.duration_since(self.ticked).as_secs();
-        if behind.abs() > MAX_TICKS {
-            let pause = SignedDuration::from_secs(behind - behind.signum() * MAX_TICKS.min(behind.max(0)));
+        let links = i64::try_from(self.links.len()).expect("far fewer").max(1);
+        let most = (MAX_LINK_TICKS / links).clamp(LEAST_TICKS, MOST_TICKS);
+        if behind.abs() > most {
+            let pause = SignedDuration::from_secs(behind - behind.signum() * most.min(behind.max(0)));
             self.ticked = self.ticked.saturating_add(pause).expect("a signed duration has no calendar units");
         }
+        let before = self.ticked;
         while now.duration_since(self.ticked) >= TICK {
             self.ticked = self.ticked.saturating_add(TICK).expect("a signed duration has no calendar units");
             self.now = self.ticked;
@@ -235,6 +242,9 @@ impl World {
             keys::tick(&mut self.keys, &self.links, self.now);
         }
         self.now = self.now.max(now);
+        if self.ticked != before {
+            self.links.iter_mut().for_each(QkdLink::tell);
+        }
     }
 
     /// A change to this resource is to be told.
@@ -249,6 +259,7 @@ impl World {
         let mut concerned = Vec::new();
         for link in self.links.iter_mut().filter(|link| which(link)) {
             link.settle(self.now, &self.elements);
+            link.tell();
             concerned.extend(link.concerned().map(str::to_owned));
         }
         concerned.iter().for_each(|resource_id| self.touch(resource_id));

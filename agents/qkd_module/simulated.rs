@@ -3,6 +3,7 @@
 mod device;
 mod judgement;
 mod report;
+mod tell;
 #[cfg(test)]
 mod tests;
 

@@ -1,6 +1,7 @@
 //! A topology file: the nodes, links and devices of a QKD network, read from TOML, checked, and what its agents follow from.
 
 mod check;
+mod generate;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -10,12 +11,14 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use generate::generate;
 pub use plan::{AgentKind, AgentPlan, INITIAL_BITS, MAXIMUM_BITS, MINIMUM_BITS, THRESHOLD_BITS};
 
 use crate::physics::System;
 
 /// The topologies that the binary carries, by name.
-const BUILTIN: &[(&str, &str)] = &[("lab", include_str!("lab.toml"))];
+const BUILTIN: &[(&str, &str)] =
+    &[("lab", include_str!("lab.toml")), ("tokyo", include_str!("tokyo.toml")), ("hefei", include_str!("hefei.toml"))];
 
 /// Loss that light has in an optical switch or a relay point where the file does not say, dB.
 const SWITCH_LOSS_DB: f64 = 1.0;

@@ -67,9 +67,9 @@ impl Topology {
         let modules = self.links.iter().flat_map(|link| [self.module(link, true), self.module(link, false)]);
         let switches = self.optical_switches.iter().map(|switch| self.switch(switch));
         let points = self.relay_points.iter().map(|point| self.relay_point(point));
-        let routes: Vec<(&Application, Vec<&str>)> =
-            self.applications.iter().filter_map(|app| Some((app, self.route(&app.at, &app.peer)?))).collect();
-        let kms = self.nodes.iter().filter(|node| node.key_manager).map(|node| self.key_manager(&node.name, &routes));
+        let neighbours = self.km_neighbours();
+        let routes = self.supplies(&neighbours);
+        let kms = neighbours.iter().map(|(node, around)| self.key_manager(node, around, &routes));
         let controller = self.controller.iter().map(|controller| AgentPlan {
             kind: AgentKind::Controller,
             name: controller.name.clone(),
@@ -82,39 +82,27 @@ impl Topology {
         modules.chain(switches).chain(points).chain(kms).chain(controller).collect()
     }
 
-    /// The nodes that share a KM link with this one: both have KMs, and a QKD link between them.
-    pub fn km_neighbours(&self, node: &str) -> BTreeSet<&str> {
-        let managed = |name: &str| self.node(name).is_some_and(|node| node.key_manager);
-        let links = self.links.iter().filter(|link| managed(&link.from) && managed(&link.to));
-        let other = |link: &'_ Link| (link.from == node, link.to == node);
-        links
-            .filter_map(|link| match other(link) {
-                (true, _) => Some(link.to.as_str()),
-                (_, true) => Some(link.from.as_str()),
-                _ => None,
-            })
-            .collect()
-    }
-
-    /// A way over KM links with as few hops as can be, both ends included; none where there is no way.
-    pub fn route(&self, from: &str, to: &str) -> Option<Vec<&str>> {
-        let start = self.node(from)?.name.as_str();
-        let mut before: BTreeMap<&str, &str> = BTreeMap::from([(start, start)]);
-        let mut next = VecDeque::from([start]);
-        while let Some(node) = next.pop_front().filter(|node| *node != to) {
-            for neighbour in self.km_neighbours(node) {
-                before.entry(neighbour).or_insert_with(|| {
-                    next.push_back(neighbour);
-                    node
-                });
+    /// Every node that has a KM, with those with which it shares a KM link: both have KMs, and a QKD link between them.
+    pub fn km_neighbours(&self) -> BTreeMap<&str, BTreeSet<&str>> {
+        let managed = self.nodes.iter().filter(|node| node.key_manager);
+        let mut neighbours: BTreeMap<&str, BTreeSet<&str>> =
+            managed.map(|node| (node.name.as_str(), BTreeSet::new())).collect();
+        for (from, to) in self.links.iter().map(|link| (link.from.as_str(), link.to.as_str())) {
+            if neighbours.contains_key(from) && neighbours.contains_key(to) {
+                neighbours.entry(from).or_default().insert(to);
+                neighbours.entry(to).or_default().insert(from);
             }
         }
-        let mut way = vec![*before.get_key_value(to)?.0];
-        while let Some(at) = way.last().copied().filter(|at| *at != start) {
-            way.push(before[at]);
-        }
-        way.reverse();
-        Some(way)
+        neighbours
+    }
+
+    /// The applications to which keys can get, with the nodes on the way, both ends included.
+    pub(crate) fn supplies<'t>(
+        &'t self,
+        neighbours: &BTreeMap<&'t str, BTreeSet<&'t str>>,
+    ) -> Vec<(&'t Application, Vec<&'t str>)> {
+        let way = |application: &Application| route(neighbours, &application.at, &application.peer);
+        self.applications.iter().filter_map(|application| Some((application, way(application)?))).collect()
     }
 
     fn module(&self, link: &Link, transmits: bool) -> AgentPlan {
@@ -219,12 +207,11 @@ impl Topology {
         }
     }
 
-    fn key_manager(&self, node: &str, routes: &[(&Application, Vec<&str>)]) -> AgentPlan {
+    fn key_manager(&self, node: &str, neighbours: &BTreeSet<&str>, routes: &[(&Application, Vec<&str>)]) -> AgentPlan {
         let modules = self.links.iter().flat_map(|link| [(&link.from, link, "tx"), (&link.to, link, "rx")]);
         let modules = modules
             .filter(|(at, ..)| *at == node)
             .map(|(_, link, end)| self.resource_id("module", &format!("{}-{end}", link.name)));
-        let neighbours = self.km_neighbours(node);
         let links = neighbours.iter().map(|peer| {
             json!({
                 "name": format!("to-{peer}"),
@@ -342,6 +329,27 @@ impl Topology {
         tell("longitude", longitude.or(there.map(|node| node.longitude)).map(degrees));
         location.into()
     }
+}
+
+/// A way over KM links with as few hops as can be, both ends included; none where there is no way.
+fn route<'t>(neighbours: &BTreeMap<&'t str, BTreeSet<&'t str>>, from: &str, to: &str) -> Option<Vec<&'t str>> {
+    let start = *neighbours.get_key_value(from)?.0;
+    let mut before = BTreeMap::from([(start, start)]);
+    let mut next = VecDeque::from([start]);
+    while let Some(node) = next.pop_front().filter(|node| *node != to) {
+        for neighbour in &neighbours[node] {
+            before.entry(neighbour).or_insert_with(|| {
+                next.push_back(neighbour);
+                node
+            });
+        }
+    }
+    let mut way = vec![*before.get_key_value(to)?.0];
+    while let Some(at) = way.last().copied().filter(|at| *at != start) {
+        way.push(before[at]);
+    }
+    way.reverse();
+    Some(way)
 }
 
 /// A fibre of a link at an element.

@@ -18,7 +18,7 @@ use crate::agent::{Agent, Clock};
 use crate::fault::{ClearInput, Fault, KmLinkFailure, Plain};
 use crate::schema::agent_schema;
 use crate::state::{OperState, ServiceState};
-use crate::topology::{AgentKind, Topology};
+use crate::topology::{AgentKind, Topology, builtin};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
@@ -54,14 +54,18 @@ fn in_order(mut config: Config) -> Config {
 
 #[test]
 fn until_it_is_configured_a_km_does_what_its_first_configuration_says() {
-    let topology = Topology::load("lab").unwrap();
     let schema = agent_schema(base_modules(Schema::builder()), &["qkdn-mk"], true).unwrap();
-    let network = Network::new(&topology, at(0));
-    for plan in topology.agents().into_iter().filter(|plan| plan.kind == AgentKind::KeyManager) {
+    let topologies = builtin().into_iter().map(|name| Topology::load(name).unwrap());
+    let plans = topologies.flat_map(|topology| {
+        let network = Network::new(&topology, at(0));
+        let kms = topology.agents().into_iter().filter(|plan| plan.kind == AgentKind::KeyManager);
+        kms.map(move |plan| (network.clone(), plan)).collect::<Vec<_>>()
+    });
+    for (network, plan) in plans {
         let tree = json::read(&schema, &plan.initial.to_string()).unwrap();
         let planned: Config = from_path(&tree, &format!("/{CONTAINER}")).unwrap().unwrap();
         assert_ne!(planned.km_link, []);
-        let (driver, _) = km(&network, plan.name.strip_prefix("km-").unwrap());
+        let driver = SimulatedKeyManager::new(network, &plan.resource_id, at(0));
         let does = driver.look(at(0), |keys, km| Ok(keys.config(km).clone())).unwrap();
         let Config { description, location, source_module, .. } = planned.clone();
         let does = Config { description, location, source_module, ..does };
@@ -104,6 +108,22 @@ async fn key_made_by_the_links_of_the_network_arrives_and_a_crash_is_heard_of_ne
     b.act(Action::ClearFault(Call { input: which }), "tester", at(63)).await.unwrap();
     assert_eq!(alarms(&a, 63).await, [] as [&str; 0]);
     assert_eq!(b.state(at(70)).await.unwrap().state.oper_state, OperState::Operational);
+}
+
+#[tokio::test]
+async fn a_network_without_faults_has_no_alarms() {
+    for name in builtin() {
+        let topology = Topology::load(name).unwrap();
+        let network = Network::new(&topology, at(0));
+        for node in topology.nodes.iter().filter(|node| node.key_manager) {
+            let driver = SimulatedKeyManager::new(network.clone(), &topology.km_id(&node.name), at(0));
+            for second in [1, 10, 120] {
+                assert_eq!(alarms(&driver, second).await, [] as [&str; 0], "{} of {name} at {second} s", node.name);
+            }
+            let state = driver.state(at(120)).await.unwrap().state;
+            assert!(state.key_life_cycle.received > 0 || state.key_store.is_empty(), "{} of {name}", node.name);
+        }
+    }
 }
 
 /// An agent with what it has said so far.

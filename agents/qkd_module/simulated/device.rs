@@ -6,9 +6,10 @@ use jiff::Timestamp;
 
 use super::super::diagnostic::{UNEXPLAINED_QBER, explained_qber};
 use super::super::model::{AlignmentState, ChannelState, Config, Event, KeyGeneration, Source, SynchronizationState};
+use super::tell::{MODULE_KIND, text};
 use super::{Parameters, report};
 use crate::alarm::{Direction, Severity, Threshold, Watch};
-use crate::driver::{Condition, DriverError, Fact, FactSender, LogClass, LogFact, StateChange};
+use crate::driver::{Condition, DriverError, Fact, FactSender};
 use crate::fault::{Fault, grown};
 use crate::network::light::{Injected, Light};
 use crate::network::optics::Optics;
@@ -62,8 +63,8 @@ pub(crate) struct SimulatedDevice {
     pub(super) states: States,
     pub(super) changed: BTreeMap<&'static str, Timestamp>,
     pub(super) conditions: Vec<Condition>,
-    facts: Vec<Fact<Event>>,
-    sender: Option<FactSender<Event>>,
+    pub(super) facts: Vec<Fact<Event>>,
+    pub(super) sender: Option<FactSender<Event>>,
 }
 
 /// What a module lets its peer know.
@@ -160,25 +161,6 @@ impl SimulatedDevice {
             conditions: Vec::new(),
             facts: Vec::new(),
             sender: None,
-        }
-    }
-
-    /// From now on facts go there.
-    pub(crate) fn start(&mut self, sender: FactSender<Event>) {
-        if self.sender.replace(sender).is_some() {
-            tracing::warn!(
-                module = self.parameters.module_id,
-                "started twice; facts go where they last were asked for"
-            );
-        }
-    }
-
-    /// Sends what there is to tell, to whoever listens.
-    pub(crate) fn tell(&mut self) {
-        for fact in self.facts.drain(..) {
-            if let Some(sender) = &self.sender {
-                sender.send(fact);
-            }
         }
     }
 
@@ -402,101 +384,8 @@ impl SimulatedDevice {
         }
     }
 
-    fn enter(&mut self, new: States) {
-        if self.states == new {
-            return;
-        }
-        let old = std::mem::replace(&mut self.states, new);
-        let (module, link) = (self.parameters.module_id.clone(), self.link_id().to_owned());
-        let reason = self.reason();
-        if old.oper != new.oper {
-            self.counted.system_changes += 1;
-            self.tell_change(module.clone(), MODULE_KIND, "oper-state", text(&old.oper), text(&new.oper), reason);
-        }
-        if old.link != new.link {
-            self.tell_change(link, "qkdn-types:qkd-link", "oper-state", text(&old.link), text(&new.link), reason);
-        }
-        if old.alignment != new.alignment {
-            self.counted.alignment_changes += 1;
-            self.counted.optimizations += u64::from(new.alignment == AlignmentState::Aligned);
-            let (old, new) = (text(&old.alignment), text(&new.alignment));
-            self.tell_change(module.clone(), MODULE_KIND, "alignment-state", old, new, reason);
-        }
-        if old.synchronization != new.synchronization {
-            let (old, new) = (text(&old.synchronization), text(&new.synchronization));
-            self.tell_change(module, MODULE_KIND, "synchronization-state", old, new, reason);
-        }
-    }
-
-    fn reason(&self) -> &'static str {
-        if self.config.admin_state == AdminState::Disabled {
-            "disabled"
-        } else if self.fails() {
-            "equipment fails"
-        } else if !self.peer.lit {
-            "the peer is off"
-        } else if !self.optics.light {
-            "no light"
-        } else if !self.optics.synchronized {
-            "no synchronization"
-        } else if self.optics.classical_loss >= CLASSICAL_DOWN {
-            "no classical channel"
-        } else if self.abort.judgement().is_some() {
-            "QBER too high"
-        } else {
-            "measured"
-        }
-    }
-
-    fn tell_change(
-        &mut self,
-        resource: String,
-        kind: &'static str,
-        state: &'static str,
-        old: String,
-        new: String,
-        reason: &str,
-    ) {
-        let of = if kind == MODULE_KIND { "module" } else { "link" };
-        self.changed.insert(of, self.now);
-        let reason = reason.to_owned();
-        self.facts.push(Fact::StateChanged(StateChange { time: self.now, resource, kind, state, old, new, reason }));
-    }
-
-    /// The agent should look at once.
-    pub(crate) fn tell_conditions(&mut self) {
-        if !self.facts.contains(&Fact::ConditionsChanged) {
-            self.facts.push(Fact::ConditionsChanged);
-        }
-    }
-
-    pub(crate) fn tell_expired(&mut self, number: u64, by: &str) {
-        self.tell_log("fault-cleared", format!("fault-{number}: its time is over"), by);
-    }
-
-    pub(crate) fn tell_log(&mut self, event: &'static str, text: String, user: &str) {
-        self.facts.push(Fact::Log(LogFact {
-            time: self.now,
-            resource: self.parameters.module_id.clone(),
-            class: LogClass::Event,
-            event,
-            text,
-            user: Some(user.to_owned()),
-        }));
-    }
-
     fn resource_ids(&self) -> BTreeSet<String> {
         self.resources().into_iter().map(|resource| resource.resource_id).collect()
-    }
-}
-
-pub(super) const MODULE_KIND: &str = "qkdn-types:qkd-module";
-
-/// The name of a state, as YANG has it.
-fn text(state: &impl serde::Serialize) -> String {
-    match serde_json::to_value(state) {
-        Ok(serde_json::Value::String(name)) => name,
-        other => unreachable!("a state is an enumeration, not {other:?}"),
     }
 }
 

@@ -8,7 +8,8 @@ use super::super::model::{
     Accounting, AlignmentState, ChannelState, Counters, DiagnosticOutput, Equipment, Measured, Operational, Resource,
     Role, Security, State, Test,
 };
-use super::device::{AUTHENTICATION_RATE, MODULE_KIND, SimulatedDevice};
+use super::device::{AUTHENTICATION_RATE, SimulatedDevice};
+use super::tell::MODULE_KIND;
 use crate::driver::{Reading, Sample};
 use crate::model::date_and_time;
 use crate::network::optics::{LASER_DBM, MODULE_CELSIUS};
