@@ -13,5 +13,6 @@
 pub mod facts;
 pub mod input;
 pub mod model;
+pub mod northbound;
 pub mod record;
 pub mod store;
