@@ -32,10 +32,10 @@ pub(super) fn read(answer: &mut Answer<'_>, store: &impl Store, running: &Tree) 
     }
     if list {
         let last_changed = alarms.iter().map(|alarm| alarm.last_changed).max();
-        answer.add(&inside("alarm-list"), &List { number_of_alarms: alarms.len(), last_changed })?;
         let history = Control::of(running)?.history();
         let entries: Vec<_> = alarms.iter().map(|alarm| Entry::of(alarm, history)).collect();
-        answer.add_entries(ALARM, &entries);
+        let number_of_alarms = answer.add_entries(ALARM, &entries);
+        answer.add(&inside("alarm-list"), &List { number_of_alarms, last_changed })?;
     }
     Ok(())
 }

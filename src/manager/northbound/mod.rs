@@ -207,21 +207,26 @@ impl Answer<'_> {
     }
 
     /// Adds entries of a list. One that does not fit the model, because a device says what nobody foresaw, must not hide all others: it is
-    /// left out and logged.
-    fn add_entries<T: Serialize>(&mut self, list: &str, entries: &[T]) {
+    /// left out and logged. Returns how many were added.
+    fn add_entries<T: Serialize>(&mut self, list: &str, entries: &[T]) -> usize {
         if entries.is_empty() {
-            return;
+            return 0;
         }
         if let Ok(part) = bridge::tree_at(self.schema, list, entries) {
             self.tree = self.tree.merged(&part);
-            return;
+            return entries.len();
         }
+        let mut added = 0;
         for entry in entries {
             match bridge::tree_at(self.schema, list, &[entry]) {
-                Ok(part) => self.tree = self.tree.merged(&part),
+                Ok(part) => {
+                    self.tree = self.tree.merged(&part);
+                    added += 1;
+                }
                 Err(error) => tracing::error!(%error, "an entry does not fit the model and is left out"),
             }
         }
+        added
     }
 }
 
