@@ -2,7 +2,6 @@
 
 mod device;
 mod judgement;
-mod optics;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -26,9 +25,6 @@ const OPERATIONS: &[&str] = &[
     "qkdn-simulation:clear-fault",
     "qkdn-simulation:list-faults",
 ];
-
-/// Detectors of a module: one per bit value.
-pub const DETECTORS: usize = 2;
 
 /// What a simulated module is, for good.
 #[derive(Clone, Debug, PartialEq)]

@@ -10,9 +10,14 @@
 //! ```
 //! [`brain`] knows no socket, no clock and no database; [`shell`] reads the clock and carries out what it decided.
 
+pub mod back_off;
+pub mod collector;
+pub mod connection;
 pub mod facts;
 pub mod input;
 pub mod model;
 pub mod northbound;
 pub mod record;
+pub mod schema;
+pub mod shell;
 pub mod store;

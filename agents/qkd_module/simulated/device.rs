@@ -7,10 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::diagnostic::{UNEXPLAINED_QBER, explained_qber};
 use super::super::fault::Fault;
 use super::super::model::{AlignmentState, ChannelState, Config, Event, KeyGeneration, SynchronizationState};
-use super::optics::{Optics, Wander};
 use super::{Parameters, report};
 use crate::alarm::{Direction, Severity, Threshold, Watch};
 use crate::driver::{Condition, DriverError, Fact, LogClass, LogFact, StateChange};
+use crate::network::optics::{Optics, Wander};
 use crate::physics::System;
 use crate::random::{Drift, Noise};
 use crate::state::{AdminState, OperState};
@@ -220,7 +220,7 @@ impl SimulatedDevice {
 
     /// A fault from now on; its identifier.
     pub fn inject(&mut self, fault: Fault, by: &str) -> Result<String, DriverError> {
-        fault.check()?;
+        fault.check_module()?;
         if let Some(id) = fault.resource_id.as_deref().filter(|id| !self.resource_ids().contains(*id)) {
             return Err(DriverError::refused("resource-id", format!("the module has no resource {id}")));
         }
@@ -233,7 +233,7 @@ impl SimulatedDevice {
         self.counted.qrng_failures += u64::from(fault.random_number_failure.is_some());
         let channel = self.config.channel().map(|channel| channel.name.clone());
         let id = format!("fault-{}", self.last_fault);
-        self.tell_log("fault-injected", format!("{id}: {}", report::name(&fault)), by);
+        self.tell_log("fault-injected", format!("{id}: {}", fault.kind().unwrap_or_default()), by);
         self.faults.insert(self.last_fault, Injected { fault, at: self.now, by: by.to_owned(), channel });
         Ok(id)
     }

@@ -4,15 +4,15 @@ use jiff::Timestamp;
 
 use super::super::catalogue::quantity;
 use super::super::diagnostic::{Evidence, MEASURABLE_LOSS_DB, diagnose};
-use super::super::fault::{Fault, FaultStatus};
+use super::super::fault::FaultStatus;
 use super::super::model::{
     Accounting, AlignmentState, ChannelState, Counters, DiagnosticOutput, Equipment, Measured, Operational, Resource,
     Role, Security, State, Test,
 };
 use super::device::{AUTHENTICATION_RATE, MODULE_KIND, SimulatedDevice};
-use super::optics::LASER_DBM;
 use crate::driver::{Reading, Sample};
 use crate::model::date_and_time;
+use crate::network::optics::LASER_DBM;
 use crate::state::OperState;
 
 /// The one protocol that the physics is of.
@@ -315,27 +315,4 @@ impl SimulatedDevice {
                 .then(|| 2.0 * FIBRE_DELAY * self.config.link.length.unwrap_or(self.parameters.length_km) + 0.1),
         }
     }
-}
-
-/// The kind of a fault, for people.
-pub(super) fn name(fault: &Fault) -> &'static str {
-    let kinds = [
-        (fault.qber.is_some(), "qber"),
-        (fault.loss.is_some(), "loss"),
-        (fault.fibre_cut.is_some(), "fibre-cut"),
-        (fault.eavesdropper.is_some(), "eavesdropper"),
-        (fault.misalignment.is_some(), "misalignment"),
-        (fault.detector_failure.is_some(), "detector-failure"),
-        (fault.dark_counts.is_some(), "dark-counts"),
-        (fault.laser_fault.is_some(), "laser-fault"),
-        (fault.synchronization_loss.is_some(), "synchronization-loss"),
-        (fault.classical_channel_loss.is_some(), "classical-channel-loss"),
-        (fault.temperature.is_some(), "temperature"),
-        (fault.module_failure.is_some(), "module-failure"),
-        (fault.authentication_failure.is_some(), "authentication-failure"),
-        (fault.random_number_failure.is_some(), "random-number-failure"),
-        (fault.tamper.is_some(), "tamper"),
-        (fault.post_processing_failure.is_some(), "post-processing-failure"),
-    ];
-    kinds.into_iter().find(|(is, _)| *is).map_or("unknown", |(_, name)| name)
 }

@@ -1,19 +1,24 @@
 //! What faults, drift and configuration make of a link: the effective parameters of the physics.
 
-use super::super::diagnostic::MEASURABLE_LOSS_DB;
-use super::super::fault::{Fault, grown};
-use super::DETECTORS;
 use crate::physics::{Point, System, misalignment_under_interception, transmittance};
+use crate::qkd_module::diagnostic::MEASURABLE_LOSS_DB;
+use crate::qkd_module::fault::{Fault, grown};
+
+/// Detectors of a receiver: one per bit value.
+pub const DETECTORS: usize = 2;
 
 /// Power of a sound laser before attenuation, dBm.
-pub(super) const LASER_DBM: f64 = 0.0;
+pub(crate) const LASER_DBM: f64 = 0.0;
 
 /// Least share of the intensity with which a pulse still counts as light.
 const DARK_LASER: f64 = 1e-3;
 
+/// Attenuation of the laser beyond which a port counts as dark, dB.
+pub(crate) const DARK_BELOW_DB: f64 = MEASURABLE_LOSS_DB;
+
 /// Temperature of a module and of its detectors in ordinary surroundings, degrees Celsius.
-pub(super) const MODULE_CELSIUS: f64 = 30.0;
-pub(super) const DETECTOR_CELSIUS: f64 = -50.0;
+pub(crate) const MODULE_CELSIUS: f64 = 30.0;
+pub(crate) const DETECTOR_CELSIUS: f64 = -50.0;
 
 /// Share of a module's warming that reaches the cooled detectors.
 const COOLING_LEAK: f64 = 0.1;
@@ -23,36 +28,36 @@ const DARK_DOUBLING_CELSIUS: f64 = 8.0;
 
 /// Slow changes of a link that nobody made.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Wander {
-    pub(super) loss_db: f64,
-    pub(super) misalignment: f64,
-    pub(super) module_celsius: f64,
+pub(crate) struct Wander {
+    pub(crate) loss_db: f64,
+    pub(crate) misalignment: f64,
+    pub(crate) module_celsius: f64,
 }
 
 /// The link as it is at one time.
 #[derive(Clone, Debug)]
-pub(super) struct Optics {
+pub(crate) struct Optics {
     /// Infinite where the fibre is cut.
-    pub(super) loss_db: f64,
-    pub(super) point: Point,
+    pub(crate) loss_db: f64,
+    pub(crate) point: Point,
     /// Share of detections in the wrong detector, seen by bright reference pulses: an eavesdropper leaves those alone.
-    pub(super) misalignment: f64,
-    pub(super) background_yield: f64,
-    pub(super) laser_dbm: f64,
-    pub(super) module_celsius: f64,
-    pub(super) detector_celsius: f64,
-    pub(super) detectors_sound: bool,
-    pub(super) light: bool,
-    pub(super) synchronized: bool,
+    pub(crate) misalignment: f64,
+    pub(crate) background_yield: f64,
+    pub(crate) laser_dbm: f64,
+    pub(crate) module_celsius: f64,
+    pub(crate) detector_celsius: f64,
+    pub(crate) detectors_sound: bool,
+    pub(crate) light: bool,
+    pub(crate) synchronized: bool,
     /// Share of messages that the classical channel loses.
-    pub(super) classical_loss: f64,
+    pub(crate) classical_loss: f64,
     /// Share of key blocks that are discarded after sifting.
-    pub(super) discarded: f64,
+    pub(crate) discarded: f64,
 }
 
 impl Optics {
     /// `system` as configured, over a link of `loss_db`, with what `wander` and faults, each with its age in seconds, do to it.
-    pub(super) fn new(system: &System, loss_db: f64, wander: Wander, faults: &[(&Fault, f64)]) -> Self {
+    pub(crate) fn new(system: &System, loss_db: f64, wander: Wander, faults: &[(&Fault, f64)]) -> Self {
         let sum = |part: &dyn Fn(&Fault, f64) -> Option<f64>| -> f64 {
             faults.iter().filter_map(|(fault, age)| part(fault, *age)).sum()
         };
