@@ -255,9 +255,17 @@ pub struct DeviceEvent {
 pub enum EventContent {
     Alarm(Box<ReportedAlarm>),
     /// A state of a resource changed: which (`oper-state`, …), and what it is now.
-    StateChange { resource_id: ResourceId, state: String, new: String },
+    StateChange {
+        resource_id: ResourceId,
+        state: String,
+        new: String,
+    },
     /// A control action at the controller went on: its identifier, its state, and why.
-    ControlAction { action_id: String, state: String, text: Option<String> },
+    ControlAction {
+        action_id: String,
+        state: String,
+        text: Option<String>,
+    },
     /// Any other, `module:name`.
     Other(String),
 }
@@ -360,9 +368,8 @@ impl ModuleFacts {
     /// A channel to switch to: enabled, and not the one in use.
     pub fn backup_channel(&self) -> Option<&QuantumChannel> {
         let active = self.state.active_channel.as_deref().or(self.active_channel.as_deref());
-        let usable = |channel: &&QuantumChannel| {
-            channel.enabled != Some(false) && channel.usage.as_deref() == Some("backup")
-        };
+        let usable =
+            |channel: &&QuantumChannel| channel.enabled != Some(false) && channel.usage.as_deref() == Some("backup");
         self.quantum_channel.iter().filter(usable).find(|channel| Some(channel.name.as_str()) != active)
     }
 }
@@ -588,10 +595,7 @@ impl DeviceEvent {
         }
         if let Some(ControlActionState { management_operation, action_id, state, state_text }) = notified.control_action
         {
-            return Ok(event(
-                management_operation,
-                EventContent::ControlAction { action_id, state, text: state_text },
-            ));
+            return Ok(event(management_operation, EventContent::ControlAction { action_id, state, text: state_text }));
         }
         let schema = notification.schema();
         let Some(child) = notification.root().iter().next() else {
@@ -621,19 +625,5 @@ impl Diagnosis {
     pub fn read(reply: &Tree) -> Result<Option<Diagnosis>, SerdeError> {
         let diagnosed: Diagnosed = from_tree(reply)?;
         Ok(diagnosed.link.or(diagnosed.relay).map(|output| output.output))
-    }
-}
-
-impl DeviceEvent {
-    pub fn read(time: Timestamp, event: &Tree) -> Result<DeviceEvent, SerdeError> {
-        let _ = event;
-        Ok(DeviceEvent { time, sequence_number: None, content: EventContent::Other(String::new()) })
-    }
-}
-
-impl Diagnosis {
-    pub fn read(output: &Tree) -> Result<Diagnosis, SerdeError> {
-        let _ = output;
-        Ok(Diagnosis {})
     }
 }

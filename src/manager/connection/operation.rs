@@ -199,7 +199,8 @@ impl Devices {
             let input = LinkDiagnostic { management_operation, link_id, duration: seconds };
             self.output(device, LINK_DIAGNOSTIC, &input, timeout).await?
         };
-        Diagnosis::read(&output).map_err(|error| error.to_string())
+        let diagnosis = Diagnosis::read(&output).map_err(|error| error.to_string())?;
+        diagnosis.ok_or_else(|| "the reply is not that of a diagnostic".to_owned())
     }
 
     async fn controlled(&self, device: &str, action: &ControlAction) -> Result<String, String> {
