@@ -9,9 +9,10 @@ use netconf::yang::serde as bridge;
 use netconf::yang::{Schema, Tree};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Answer, MODULES, failed};
+use super::{Answer, failed};
 use crate::model::{ResourceId, Severity};
 use crate::record::{Alarm, AlarmKey, AlarmValue, MAX_STATUS_CHANGES};
+use crate::schema::MODULES;
 use crate::store::Store;
 
 pub(super) const ALARMS: &str = "/ietf-alarms:alarms";
@@ -43,7 +44,8 @@ pub(super) fn read(answer: &mut Answer<'_>, store: &impl Store, running: &Tree) 
 /// Refuses a configuration of the alarm list that would have no effect.
 pub(super) fn check(new: &Tree) -> Result<(), RpcError> {
     let kept = Control::of(new)?.max_alarm_status_changes;
-    let too_many = kept.as_deref().is_some_and(|kept| kept.parse().map_or(true, |kept: usize| kept > MAX_STATUS_CHANGES));
+    let too_many =
+        kept.as_deref().is_some_and(|kept| kept.parse().map_or(true, |kept: usize| kept > MAX_STATUS_CHANGES));
     if !too_many {
         return Ok(());
     }

@@ -17,7 +17,9 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use self::document::{differences, edit_config, get_config, restricted};
-use super::{CallError, Shared, Southbound, devices};
+use super::southbound::rpc_error;
+use super::{Shared, Southbound, devices};
+use crate::connection::CallError;
 use crate::input::Input;
 use crate::model::ConfigurationStatus;
 use crate::store::Store;
@@ -130,7 +132,8 @@ impl<S: Store, B: Southbound> Shared<S, B> {
     }
 
     async fn compare(&self, device: &str, wanted: &Wanted) -> Comparison {
-        let unknown = |error: RpcError| Comparison { status: ConfigurationStatus::Unknown, text: error.message.clone() };
+        let unknown =
+            |error: RpcError| Comparison { status: ConfigurationStatus::Unknown, text: error.message.clone() };
         let actual = match self.actual(device, wanted.container, None).await {
             Ok(actual) => actual,
             Err(error) => return unknown(error),
@@ -162,7 +165,7 @@ impl<S: Store, B: Southbound> Shared<S, B> {
                 if matches!(error, CallError::Timeout { .. }) {
                     self.take_back(&Taken { device, undo }).await;
                 }
-                Err(error.into_rpc_error())
+                Err(rpc_error(error))
             }
         }
     }
@@ -181,7 +184,8 @@ impl<S: Store, B: Southbound> Shared<S, B> {
             message.push_str(&format!(" ({} more devices refused)", refused.len()));
         }
         if !not_undone.is_empty() {
-            message.push_str(&format!(" (could not be set back, check-synchronization tells: {})", not_undone.join(", ")));
+            message
+                .push_str(&format!(" (could not be set back, check-synchronization tells: {})", not_undone.join(", ")));
         }
         error.message = Some(message);
         error
@@ -239,14 +243,13 @@ impl<S: Store, B: Southbound> Shared<S, B> {
     async fn actual(&self, device: &str, container: NodeId, timeout: Option<Duration>) -> Result<Inner, RpcError> {
         let schema = &self.device_schema;
         let reply = self.southbound.call(device, get_config(schema, container), timeout).await;
-        let reply = reply.map_err(CallError::into_rpc_error)?;
+        let reply = reply.map_err(rpc_error)?;
         let unreadable = |reason: String| {
             RpcError::operation_failed(format!("device \"{device}\": its configuration cannot be read: {reason}"))
         };
         let document = Document::parse(&reply, &Limits::default()).map_err(|error| unreadable(error.to_string()))?;
-        let data = edit::read_data(schema, document.root()).map_err(|errors| {
-            unreadable(errors.first().map(ToString::to_string).unwrap_or_default())
-        })?;
+        let data = edit::read_data(schema, document.root())
+            .map_err(|errors| unreadable(errors.first().map(ToString::to_string).unwrap_or_default()))?;
         Ok(data.root().container(container).cloned().unwrap_or_default())
     }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use netconf::error::RpcError;
 use netconf::transport::ssh::{HostKeyError, load_or_generate_host_key};
-use netconf::yang::{Inner, Tree};
 use netconf::yang::serde as bridge;
+use netconf::yang::{Inner, Tree};
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, rows};
@@ -149,7 +149,14 @@ enum Transport {
 impl Default for Connection {
     /// The model's defaults.
     fn default() -> Self {
-        Connection { transport: Transport::Ssh, address: None, port: 830, credential: None, host_key: None, timeout: 10 }
+        Connection {
+            transport: Transport::Ssh,
+            address: None,
+            port: 830,
+            credential: None,
+            host_key: None,
+            timeout: 10,
+        }
     }
 }
 
@@ -190,7 +197,8 @@ pub(super) fn read(
         // State of a device that is being forgotten would make it look configured.
         let configured = names(running)?;
         let configured = states.iter().filter(|state| configured.contains(&state.name));
-        let devices: Vec<_> = configured.map(|state| DeviceEntry { name: &state.name, state: State::of(state) }).collect();
+        let devices: Vec<_> =
+            configured.map(|state| DeviceEntry { name: &state.name, state: State::of(state) }).collect();
         answer.add_entries("/qkdn-manager:devices/device", &devices);
     }
     if answer.reaches(FUNCTION) || answer.reaches(REFERENCE_POINT) {

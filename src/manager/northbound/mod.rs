@@ -38,9 +38,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 pub use devices::plans;
-pub use schema::{ALARM_FEATURES, MODULES, northbound_schema};
+pub use schema::{ALARM_FEATURES, northbound_schema};
 pub use sequence::{Sequence, SequenceError};
-pub use southbound::{CallError, Southbound};
+pub use southbound::{Inwards, Southbound};
 
 use crate::input::{Input, Notification};
 use crate::store::{Store, StoreError};

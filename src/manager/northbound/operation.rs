@@ -12,7 +12,8 @@ use netconf::yang::Tree;
 use netconf::yang::serde as bridge;
 use serde::{Deserialize, Serialize};
 
-use super::{CallError, Shared, Southbound, alarms, devices};
+use super::southbound::rpc_error;
+use super::{Shared, Southbound, alarms, devices};
 use crate::input::{Answer, PurgeFilter, Refusal, Request};
 use crate::model::{ConfigurationStatus, ConnectionState, Severity};
 use crate::record::{AlarmKey, Audit, Record};
@@ -70,7 +71,7 @@ impl<S: Store, B: Southbound> Shared<S, B> {
         let Input { device, operation, timeout } = self.input(name, input)?;
         let element = only_element(&operation)?;
         let called = self.southbound.call(&device, operation, timeout.map(Duration::from_secs)).await;
-        let done = called.map_err(CallError::into_rpc_error);
+        let done = called.map_err(rpc_error);
         self.audit(who, format!("{name} {element}"), Some(&device), done.as_ref().err()).await;
         self.output(name, Reply { reply: done? })
     }
@@ -90,7 +91,7 @@ impl<S: Store, B: Southbound> Shared<S, B> {
             connection_error: Option<String>,
         }
         let Input { device, accept_host_key } = self.input(name, input)?;
-        let done = self.southbound.connect_now(&device, accept_host_key).await.map_err(CallError::into_rpc_error);
+        let done = self.southbound.connect_now(&device, accept_host_key).await.map_err(rpc_error);
         let what = if accept_host_key { format!("{name} accept-host-key") } else { name.to_owned() };
         self.audit(who, what, Some(&device), done.as_ref().err()).await;
         let (connection_state, connection_error) = done?;
@@ -180,7 +181,8 @@ impl<S: Store, B: Southbound> Shared<S, B> {
     }
 
     async fn alarm_action(&self, name: &str, input: &Tree, who: &Requester) -> Result<Option<Tree>, RpcError> {
-        let actions: ListActions = bridge::from_path(input, &format!("{}/alarm-list", alarms::ALARMS))?.unwrap_or_default();
+        let actions: ListActions =
+            bridge::from_path(input, &format!("{}/alarm-list", alarms::ALARMS))?.unwrap_or_default();
         let request = actions.request(who)?;
         let done = self.ask(request).await;
         self.audit(who, name.to_owned(), None, done.as_ref().err()).await;
@@ -373,7 +375,9 @@ impl Purge {
             (Some(state), user) => Some((state, user)),
             (None, None) => None,
             (None, Some(_)) => {
-                return Err(RpcError::operation_not_supported("A user is matched together with an operator state only."));
+                return Err(RpcError::operation_not_supported(
+                    "A user is matched together with an operator state only.",
+                ));
             }
         };
         Ok(PurgeFilter { clearance: self.alarm_clearance_status, older_than_seconds, severity, operator_state })

@@ -89,7 +89,8 @@ impl History {
             }
         };
         if intervals.len() > MAX_INTERVALS {
-            let advice = "The history is too long for one reply: filter by type and target, or ask for current values only.";
+            let advice =
+                "The history is too long for one reply: filter by type and target, or ask for current values only.";
             return Err(RpcError::too_big(advice));
         }
         for FinishedInterval { target, kind, granularity, interval, .. } in intervals {

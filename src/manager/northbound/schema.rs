@@ -1,4 +1,4 @@
-//! The YANG modules of the manager's northbound server, carried in the binary.
+//! The YANG modules that the manager's northbound server implements.
 
 use std::sync::Arc;
 
@@ -7,29 +7,10 @@ use netconf::yang::Schema;
 use netconf::yang::ffi::Source;
 use netconf::yang::schema::SchemaError;
 
-macro_rules! modules {
-    ($($name:literal),* $(,)?) => {
-        /// Our modules. Those of the devices are only imported: their groupings are in the model, their own containers are not.
-        pub const MODULES: &[Source] = &[$(Source {
-            name: $name,
-            revision: None,
-            text: include_str!(concat!("../../../yang/", $name, ".yang")),
-        }),*];
-    };
-}
+use crate::schema::MODULES;
 
-modules! {
-    "qkdn-types",
-    "qkdn-common",
-    "qkdn-performance",
-    "qkdn-alarms",
-    "qkdn-mq",
-    "qkdn-mqrp",
-    "qkdn-mops",
-    "qkdn-mk",
-    "qkdn-mc",
-    "qkdn-manager",
-}
+const MANAGER: Source =
+    Source { name: "qkdn-manager", revision: None, text: include_str!("../../../yang/qkdn-manager.yang") };
 
 /// Features of ietf-alarms that the manager has.
 pub const ALARM_FEATURES: &[&str] = &["operator-actions", "alarm-history", "alarm-summary"];
@@ -37,7 +18,8 @@ pub const ALARM_FEATURES: &[&str] = &["operator-actions", "alarm-history", "alar
 /// What the northbound server serves, and what its clients read its data by.
 pub fn northbound_schema() -> Result<Arc<Schema>, SchemaError> {
     base_modules(Schema::builder())
-        .sources(MODULES.iter().copied())
+        // Those of the devices are only imported: their groupings are in the model, their own containers are not.
+        .sources(MODULES.iter().copied().chain([MANAGER]))
         .module("ietf-alarms", None, ALARM_FEATURES)
         .module("ietf-network", None, &[])
         .module("ietf-network-topology", None, &[])

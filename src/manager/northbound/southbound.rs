@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use netconf::error::RpcError;
 
+use crate::connection::{CallError, Devices};
 use crate::input::{Answer, Input, Refusal, Request};
-use crate::model::{ConnectionState, DeviceName, Plan};
+use crate::model::{ConnectionState, Plan};
 use crate::record::Record;
+use crate::shell::Inputs;
 
 /// All ways from the northbound server inwards, but for the store. A clone is the same.
 pub trait Southbound: Clone + Send + Sync + 'static {
@@ -41,38 +43,62 @@ pub trait Southbound: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<(ConnectionState, Option<String>), CallError>> + Send;
 }
 
-impl CallError {
-    /// As a client of the manager sees it: the device's own error, or one that names the device.
-    pub(super) fn into_rpc_error(self) -> RpcError {
-        let message = self.to_string();
-        match self {
-            CallError::NotManaged(_) => RpcError::data_missing(message),
-            CallError::NotConnected { .. } => RpcError::resource_denied(message),
-            CallError::Timeout { .. } | CallError::Failed { .. } => RpcError::operation_failed(message),
-            CallError::Refused { errors, .. } => {
-                let first = errors.into_iter().find(|error| !error.warning);
-                let mut error = first.unwrap_or_else(|| RpcError::operation_failed(""));
-                error.message = Some(message);
-                error
-            }
+/// The manager's own.
+#[derive(Clone)]
+pub struct Inwards {
+    pub inputs: Inputs,
+    pub devices: Devices,
+}
+
+impl Southbound for Inwards {
+    async fn tell(&self, input: Input) {
+        // Whoever stops the manager has stopped the shell: nobody is left to be told.
+        let _stopped = self.inputs.send(input).await;
+    }
+
+    async fn request(&self, request: Request) -> Result<Answer, Refusal> {
+        self.inputs.request(request).await
+    }
+
+    async fn keep(&self, records: Vec<Record>) {
+        if self.inputs.keep(records).await.is_err() {
+            tracing::error!("the manager stops before everything was on record");
         }
+    }
+
+    fn set(&self, plans: Vec<Plan>) {
+        self.devices.set(plans);
+    }
+
+    fn is_connected(&self, device: &str) -> bool {
+        self.devices.is_connected(device)
+    }
+
+    async fn call(&self, device: &str, operation: String, timeout: Option<Duration>) -> Result<String, CallError> {
+        Ok(self.devices.call(device, operation, timeout).await?.elements)
+    }
+
+    async fn connect_now(
+        &self,
+        device: &str,
+        accept_host_key: bool,
+    ) -> Result<(ConnectionState, Option<String>), CallError> {
+        self.devices.connect_now(device, accept_host_key).await
     }
 }
 
-/// Why a call has no result.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum CallError {
-    #[error("there is no managed device \"{0}\"")]
-    NotManaged(DeviceName),
-    #[error("device \"{device}\" is not connected{}", .error.as_ref().map(|error| format!(": {error}")).unwrap_or_default())]
-    NotConnected { device: DeviceName, error: Option<String> },
-    /// What the device did is not known.
-    #[error("device \"{device}\" gave no answer within {} s", .timeout.as_secs_f32())]
-    Timeout { device: DeviceName, timeout: Duration },
-    /// The device refused.
-    #[error("device \"{device}\": {}", .errors.iter().map(RpcError::to_string).collect::<Vec<_>>().join("; "))]
-    Refused { device: DeviceName, errors: Vec<RpcError> },
-    /// The session ended, or what came is not NETCONF.
-    #[error("device \"{device}\": {reason}")]
-    Failed { device: DeviceName, reason: String },
+/// As a client of the manager sees it: the device's own error, or one that names the device.
+pub(super) fn rpc_error(error: CallError) -> RpcError {
+    let message = error.to_string();
+    match error {
+        CallError::NotManaged(_) => RpcError::data_missing(message),
+        CallError::NotConnected { .. } => RpcError::resource_denied(message),
+        CallError::Timeout { .. } | CallError::Failed { .. } => RpcError::operation_failed(message),
+        CallError::Refused { errors, .. } => {
+            let first = errors.into_iter().find(|error| !error.warning);
+            let mut error = first.unwrap_or_else(|| RpcError::operation_failed(""));
+            error.message = Some(message);
+            error
+        }
+    }
 }

@@ -190,7 +190,9 @@ async fn configured_devices_become_plans() {
     assert!(credential.user == "qlm");
     assert!(credential.secret == Secret::PrivateKeyFile(north.directory.path().join("qlm")));
     assert_eq!((rx.managed, rx.port, rx.address.as_deref(), rx.timeout.as_secs()), (false, 830, None, 10));
-    assert!(north.field.told.lock().unwrap().iter().any(|input| matches!(input, Input::Devices(all) if all.len() == 2)));
+    assert!(
+        north.field.told.lock().unwrap().iter().any(|input| matches!(input, Input::Devices(all) if all.len() == 2))
+    );
 }
 
 #[tokio::test]
@@ -274,7 +276,8 @@ async fn a_device_is_told_once_it_is_there_and_compared_later() {
     let other = json::read(&north.field.schema(), other).unwrap();
     let tree = north.field.devices.lock().unwrap()["l1-tx"].merged(&other);
     north.field.devices.lock().unwrap().insert("l1-tx".to_owned(), tree);
-    let check = "<check-synchronization xmlns=\"urn:qkdn:yang:qkdn-manager\"><device>l1-tx</device></check-synchronization>";
+    let check =
+        "<check-synchronization xmlns=\"urn:qkdn:yang:qkdn-manager\"><device>l1-tx</device></check-synchronization>";
     let reply = north.call(check).await.unwrap();
     assert!(reply.contains("\"drift\"") && reply.contains("thresholds/qber/warning is 4.0, not 5.0"), "{reply}");
     let unknown = north.call(&check.replace("l1-tx", "l9")).await.unwrap_err();
@@ -282,9 +285,7 @@ async fn a_device_is_told_once_it_is_there_and_compared_later() {
 }
 
 fn alarm_action(action: &str) -> String {
-    format!(
-        "<alarms xmlns=\"urn:ietf:params:xml:ns:yang:ietf-alarms\"><alarm-list>{action}</alarm-list></alarms>"
-    )
+    format!("<alarms xmlns=\"urn:ietf:params:xml:ns:yang:ietf-alarms\"><alarm-list>{action}</alarm-list></alarms>")
 }
 
 #[tokio::test]
@@ -328,7 +329,11 @@ async fn an_operator_acts_on_alarms() {
                 operator: "ann".to_owned()
             },
             Request::PurgeAlarms(filter),
-            Request::CompressAlarms { resource: Some("urn:l1".to_owned()), alarm_type_id: None, alarm_type_qualifier: None },
+            Request::CompressAlarms {
+                resource: Some("urn:l1".to_owned()),
+                alarm_type_id: None,
+                alarm_type_qualifier: None
+            },
         ]
     );
     let cause = RootCause {
@@ -362,12 +367,17 @@ async fn an_operation_is_passed_through_and_on_record_without_its_content() {
     assert_eq!(refused.tag, ErrorTag::OperationNotSupported);
     assert!(refused.message.as_deref().unwrap().contains("No <reboot>."));
     assert_eq!(north.call(&pass("l9", "<reboot xmlns=\"urn:x\"/>")).await.unwrap_err().tag, ErrorTag::ResourceDenied);
-    assert_eq!(north.call(&pass("l1-tx", "<a xmlns=\"urn:x\"/><b xmlns=\"urn:x\"/>")).await.unwrap_err().tag, ErrorTag::InvalidValue);
+    assert_eq!(
+        north.call(&pass("l1-tx", "<a xmlns=\"urn:x\"/><b xmlns=\"urn:x\"/>")).await.unwrap_err().tag,
+        ErrorTag::InvalidValue
+    );
     let kept = north.field.kept.lock().unwrap();
     let lines: Vec<String> = kept
         .iter()
         .map(|record| match record {
-            Record::Audit(audit) => format!("{} {} {} {}", audit.user, audit.operation, audit.device.as_deref().unwrap(), audit.result),
+            Record::Audit(audit) => {
+                format!("{} {} {} {}", audit.user, audit.operation, audit.device.as_deref().unwrap(), audit.result)
+            }
             other => panic!("{other:?}"),
         })
         .collect();

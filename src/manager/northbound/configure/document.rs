@@ -61,7 +61,8 @@ fn write_children(schema: &Schema, old: &Inner, new: &Inner, out: &mut Vec<u8>) 
                 for (key, entry) in list.iter() {
                     let before = key.and_then(|key| before.get(key));
                     // A merge does not move what is there already.
-                    let attributes = if before.is_some_and(|before| is_reordered(schema, before, entry)) { REPLACE } else { "" };
+                    let attributes =
+                        if before.is_some_and(|before| is_reordered(schema, before, entry)) { REPLACE } else { "" };
                     open(schema, child.node, attributes, out);
                     let before = before.filter(|_| attributes.is_empty()).unwrap_or(&empty);
                     write_children(schema, before, entry, out);
@@ -123,12 +124,14 @@ fn write_removed(
 
 /// Whether something directly in an entry whose order is the user's has another order.
 fn is_reordered(schema: &Schema, old: &Inner, new: &Inner) -> bool {
-    new.iter().filter(|child| schema.node(child.node).user_ordered).any(|child| match (&child.content, old.get(child.node)) {
-        (Content::LeafList(new), Some(Child { content: Content::LeafList(old), .. })) => new != old,
-        (Content::List(new), Some(Child { content: Content::List(old), .. })) => {
-            !old.iter().map(|(key, _)| key).eq(new.iter().map(|(key, _)| key))
+    new.iter().filter(|child| schema.node(child.node).user_ordered).any(|child| {
+        match (&child.content, old.get(child.node)) {
+            (Content::LeafList(new), Some(Child { content: Content::LeafList(old), .. })) => new != old,
+            (Content::List(new), Some(Child { content: Content::List(old), .. })) => {
+                !old.iter().map(|(key, _)| key).eq(new.iter().map(|(key, _)| key))
+            }
+            _ => false,
         }
-        _ => false,
     })
 }
 
@@ -153,7 +156,11 @@ fn compare(schema: &Schema, path: &str, wanted: &Inner, actual: &Inner, found: &
                 for (key, entry) in wanted.iter() {
                     let name: Vec<_> = key.iter().flat_map(|key| key.values()).map(|value| value.to_string()).collect();
                     let path = format!("{path}[{}]", name.join(" "));
-                    let there = if let Some(Content::List(actual)) = actual { key.and_then(|key| actual.get(key)) } else { None };
+                    let there = if let Some(Content::List(actual)) = actual {
+                        key.and_then(|key| actual.get(key))
+                    } else {
+                        None
+                    };
                     match there {
                         Some(there) => compare(schema, &path, entry, there, found),
                         None => found.push(format!("{path} is not there")),
@@ -162,13 +169,19 @@ fn compare(schema: &Schema, path: &str, wanted: &Inner, actual: &Inner, found: &
             }
             (Content::LeafList(wanted), actual) => {
                 let there = if let Some(Content::LeafList(actual)) = actual { actual.as_slice() } else { &[] };
-                let is_so = if node.user_ordered { there == wanted.as_slice() } else { wanted.iter().all(|value| there.contains(value)) };
+                let is_so = if node.user_ordered {
+                    there == wanted.as_slice()
+                } else {
+                    wanted.iter().all(|value| there.contains(value))
+                };
                 if !is_so {
                     found.push(format!("{path} is not as wanted"));
                 }
             }
             (Content::Leaf(wanted), Some(Content::Leaf(actual))) if wanted == actual => {}
-            (Content::Leaf(wanted), Some(Content::Leaf(actual))) => found.push(format!("{path} is {actual}, not {wanted}")),
+            (Content::Leaf(wanted), Some(Content::Leaf(actual))) => {
+                found.push(format!("{path} is {actual}, not {wanted}"))
+            }
             (Content::Leaf(wanted), _) => found.push(format!("{path} is not set, wanted is {wanted}")),
             (wanted @ Content::Any(_), actual) => {
                 if actual != Some(wanted) {
@@ -206,7 +219,11 @@ pub(super) fn restricted(schema: &Schema, actual: &Inner, old: &Inner, new: &Inn
                         (old, Some(new)) => {
                             // One that is replaced loses all that is in it.
                             let whole = old.is_some_and(|old| is_reordered(schema, old, new));
-                            let entry = if whole { entry.clone() } else { restricted(schema, entry, old.unwrap_or(&empty), new) };
+                            let entry = if whole {
+                                entry.clone()
+                            } else {
+                                restricted(schema, entry, old.unwrap_or(&empty), new)
+                            };
                             entries.insert(key.clone(), entry);
                         }
                     }

@@ -9,12 +9,12 @@ use netconf::error::RpcError;
 use netconf::xml::{Document, Limits};
 use netconf::yang::edit::{self, Operation};
 use netconf::yang::patch::write_config;
-use netconf::yang::schema::SchemaBuilder;
 use netconf::yang::{Schema, Tree};
 
+use crate::connection::CallError;
 use crate::input::{Answer, Input, Recovered, Refusal, Request};
 use crate::model::{ConnectionState, Plan};
-use crate::northbound::{CallError, MODULES, Southbound};
+use crate::northbound::Southbound;
 use crate::record::*;
 use crate::store::{IntervalQuery, RunQuery, Store, StoreError};
 
@@ -98,7 +98,8 @@ impl Store for Memory {
 
     fn intervals(&self, query: &IntervalQuery) -> Result<Vec<FinishedInterval>, StoreError> {
         self.note("intervals", query.target.as_deref());
-        let of_it = |row: &&FinishedInterval| query.granularity.is_none_or(|granularity| granularity == row.granularity);
+        let of_it =
+            |row: &&FinishedInterval| query.granularity.is_none_or(|granularity| granularity == row.granularity);
         Ok(self.intervals.iter().filter(of_it).cloned().collect())
     }
 
@@ -138,9 +139,7 @@ impl std::ops::Deref for Field {
 
 impl Field {
     pub fn new() -> Field {
-        let builder: SchemaBuilder = Schema::builder().standard().sources(MODULES.iter().copied());
-        let builder = builder.module("qkdn-mq", None, &[]).module("qkdn-mc", None, &[]).module("qkdn-performance", None, &[]);
-        let schema = builder.build().unwrap();
+        let schema = crate::schema::device_schema();
         Field(Arc::new(Inside {
             schema,
             devices: Mutex::default(),
@@ -172,7 +171,9 @@ impl Field {
     pub fn statuses(&self) -> Vec<String> {
         let told = std::mem::take(&mut *self.told.lock().unwrap());
         let told = told.into_iter().filter_map(|input| match input {
-            Input::Configuration { device, status, error } => Some(format!("{device} {status:?} {}", error.unwrap_or_default())),
+            Input::Configuration { device, status, error } => {
+                Some(format!("{device} {status:?} {}", error.unwrap_or_default()))
+            }
             _ => None,
         });
         told.map(|line| line.trim_end().to_owned()).collect()
