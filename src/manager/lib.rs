@@ -12,12 +12,15 @@
 
 pub mod back_off;
 pub mod collector;
+pub mod config;
 pub mod connection;
 pub mod facts;
+pub mod init;
 pub mod input;
 pub mod model;
 pub mod northbound;
 pub mod record;
+pub mod run;
 pub mod schema;
 pub mod shell;
 pub mod store;

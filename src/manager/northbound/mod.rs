@@ -15,6 +15,7 @@ mod notification;
 mod operation;
 mod performance;
 mod procedures;
+mod rights;
 mod schema;
 mod sequence;
 mod southbound;
@@ -35,9 +36,9 @@ use netconf::yang::serde as bridge;
 use netconf::yang::{Schema, Tree};
 use serde::Serialize;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 pub use devices::plans;
+pub use rights::rights;
 pub use schema::{ALARM_FEATURES, northbound_schema};
 pub use sequence::{Sequence, SequenceError};
 pub use southbound::{Inwards, Southbound};
@@ -101,23 +102,12 @@ impl<S: Store, B: Southbound> Northbound<S, B> {
         self.0.adopt(running).await
     }
 
-    /// Tells the subscribers, numbered by `sequence`, until `stop`, or until there are no notifications any more. What has become
-    /// operational gets its configuration.
-    pub async fn tell(
-        &self,
-        mut notifications: mpsc::Receiver<Notification>,
-        mut sequence: Sequence,
-        stop: CancellationToken,
-    ) {
+    /// Tells the subscribers, numbered by `sequence`, until there are no notifications any more. What has become operational gets its
+    /// configuration.
+    pub async fn tell(&self, mut notifications: mpsc::Receiver<Notification>, mut sequence: Sequence) {
         self.0.last_sequence_number.store(sequence.last(), Ordering::Relaxed);
-        let told = async {
-            while let Some(notification) = notifications.recv().await {
-                self.0.tell(notification, &mut sequence).await;
-            }
-        };
-        tokio::select! {
-            () = told => {}
-            () = stop.cancelled() => {}
+        while let Some(notification) = notifications.recv().await {
+            self.0.tell(notification, &mut sequence).await;
         }
         if let Err(error) = sequence.close() {
             tracing::error!(%error, "the numbers of the notifications are not kept");

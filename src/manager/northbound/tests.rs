@@ -455,7 +455,7 @@ async fn subscribers_are_told_what_the_alarm_control_lets_pass() {
         sender.send(Notification::Alarm(alarm)).await.unwrap();
     }
     drop(sender);
-    north.provider.tell(receiver, sequence, CancellationToken::new()).await;
+    north.provider.tell(receiver, sequence).await;
     let mut texts = Vec::new();
     while let Some(Event::Notification(tree)) = heard.try_recv() {
         texts.push(json::write(&tree));
