@@ -2,32 +2,42 @@
 //!
 //! It lives in ticks of a second, up to the time that a call brings, so that what is seen does not depend on who looks, nor how often.
 
+pub(crate) mod keys;
+pub(crate) mod light;
 mod link;
 pub(crate) mod optics;
 mod path;
-mod store;
+pub mod store;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use path::{Passage, PortLight};
+pub use path::{ElementView, Passage, PortLight};
 
 pub use optics::DETECTORS;
 
+use link::Design;
+#[cfg(test)]
+pub(crate) use link::MAX_FAULTS;
 pub(crate) use link::QkdLink;
 use path::Element;
 
+use crate::key_manager::layer::Layer;
+use crate::qkd_module::Parameters;
 use crate::topology::Topology;
 
 /// Step of virtual time. Noise belongs to the tick, not to the look.
 const TICK: SignedDuration = SignedDuration::from_secs(1);
 
-/// Ticks lived through one by one after a pause; the rest is skipped. A day's worth of one link takes a fraction of a second.
-const MAX_TICKS: i64 = 86_400;
+/// Ticks of links lived through one by one after a pause, a second's or two of computing; the rest of the pause is skipped, and no key is
+/// made in it. But a small network lives through a day, and every network through the longest sampling interval.
+const MAX_LINK_TICKS: i64 = 250_000;
+const MOST_TICKS: i64 = 86_400;
+const LEAST_TICKS: i64 = 900;
 
 /// Called without any lock held, after a change that no tick makes (fault, passage, configuration of a device) to what is watched. It may
 /// call the network, and should be quick: whoever made the change waits.
@@ -63,19 +73,36 @@ pub struct LinkView {
 impl Network {
     /// The network of a topology, switched on at `now`.
     pub fn new(topology: &Topology, now: Timestamp) -> Arc<Network> {
-        let links = topology.links.iter().map(|link| QkdLink::of(topology, link)).collect();
+        let links = topology.links.iter().map(|link| QkdLink::new(Design::of(topology, link), now)).collect();
         let elements = path::elements(topology);
-        Arc::new(Network { world: Mutex::new(World::new(links, elements, now)) })
+        Arc::new(Network { world: Mutex::new(World::new(links, elements, keys::layer(topology, now), now)) })
+    }
+
+    /// A network of one link, for a module that is looked at alone.
+    pub(crate) fn of_module(parameters: &Parameters, now: Timestamp) -> Arc<Network> {
+        let links = vec![QkdLink::new(Design::alone(parameters), now)];
+        Arc::new(Network {
+            world: Mutex::new(World::new(links, BTreeMap::new(), Layer::new(Vec::new(), Vec::new(), 0, now), now)),
+        })
     }
 
     /// Hears of changes to a resource from now on: a QKD link, a KM link, a KM, an optical switch, a relay point.
     pub fn watch(&self, resource_id: &str, nudge: Nudge) {
-        let mut world = self.world.lock().expect("nothing panics while it holds the world");
+        let mut world = self.lock();
         world.watchers.entry(resource_id.to_owned()).or_default().push(nudge);
     }
 
     pub fn link(&self, link_id: &str, now: Timestamp) -> Option<LinkView> {
         self.with(now, |world| world.links.iter().find(|link| link.design.link_id == link_id).map(QkdLink::view))
+    }
+
+    /// An optical switch or relay point as it is built, and what it lets through now.
+    pub fn element(&self, element_id: &str, now: Timestamp) -> Option<ElementView> {
+        self.with(now, |world| {
+            let passing = world.links.iter().filter(|link| link.passes(element_id));
+            let link_ids = passing.map(|link| link.design.link_id.clone()).collect();
+            world.elements.get(element_id).map(|element| element.view(link_ids))
+        })
     }
 
     /// What an optical switch or relay point lets through from now on, whole. Until it says so, what the topology says holds. One that
@@ -87,33 +114,78 @@ impl Network {
                 return;
             }
             element.passages = passages;
-            world.touch_links(|link| link.passes(element_id));
+            world.change_links(|link| link.passes(element_id));
         });
     }
 
     /// The light at the ports of an optical switch or the segments of a relay point, by link and then from input to output. Ports that no
     /// link lights up, or that have no fibre, are absent.
     pub fn light_at(&self, element_id: &str, now: Timestamp) -> Vec<PortLight> {
-        self.with(now, |world| world.links.iter().flat_map(|link| link.light_at(element_id, &world.elements)).collect())
+        self.with(now, |world| world.links.iter().flat_map(|link| link.light_at(element_id)).collect())
     }
 
     /// The number of the next fault that is injected anywhere in the network: one sequence, so that an identifier tells one fault.
     pub fn number_fault(&self) -> u64 {
-        let mut world = self.world.lock().expect("nothing panics while it holds the world");
-        world.number_fault()
+        let mut world = self.lock();
+        world.last_fault += 1;
+        world.last_fault
+    }
+
+    /// The place of the link that a module ends, and of the module at that link.
+    pub(crate) fn place_of_module(&self, module_id: &str) -> Option<(usize, usize)> {
+        let world = self.lock();
+        world.links.iter().enumerate().find_map(|(place, link)| {
+            let end = link.design.module_ids.iter().position(|id| id == module_id)?;
+            Some((place, end))
+        })
+    }
+
+    /// Does something to a link that nobody sees.
+    pub(crate) fn at_link<T>(&self, place: usize, act: impl FnOnce(&mut QkdLink) -> T) -> T {
+        act(&mut self.lock().links[place])
+    }
+
+    /// Reads a link as it is at `now`.
+    pub(crate) fn with_link<T>(&self, place: usize, now: Timestamp, read: impl FnOnce(&QkdLink) -> T) -> T {
+        self.with(now, |world| {
+            let link = &mut world.links[place];
+            link.settle(world.now, &world.elements);
+            link.tell();
+            read(link)
+        })
+    }
+
+    /// Changes a link. Whoever watches it, or what hangs on it, is nudged. `change` gets the number of the network's last fault, too.
+    pub(crate) fn change_link<T>(
+        &self,
+        place: usize,
+        now: Timestamp,
+        change: impl FnOnce(&mut QkdLink, &mut u64) -> T,
+    ) -> T {
+        self.with(now, |world| {
+            let link = &mut world.links[place];
+            link.settle(world.now, &world.elements);
+            let result = change(link, &mut world.last_fault);
+            let link_id = link.design.link_id.clone();
+            world.change_links(|link| link.design.link_id == link_id);
+            result
+        })
     }
 
     /// Lives until `now`, acts, and tells those who watch what was touched.
     pub(crate) fn with<T>(&self, now: Timestamp, act: impl FnOnce(&mut World) -> T) -> T {
         let (result, nudges) = {
-            let mut world = self.world.lock().expect("nothing panics while it holds the world");
+            let mut world = self.lock();
             world.advance(now);
             let result = act(&mut world);
-            world.settle();
             (result, world.take_nudges())
         };
         nudges.iter().for_each(|nudge| nudge());
         result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, World> {
+        self.world.lock().expect("nothing panics while it holds the world")
     }
 }
 
@@ -129,56 +201,50 @@ pub(crate) struct World {
     ticked: Timestamp,
     pub(crate) links: Vec<QkdLink>,
     pub(crate) elements: BTreeMap<String, Element>,
-    pub(crate) stores: store::Stores,
+    pub(crate) keys: Layer,
     watchers: BTreeMap<String, Vec<Nudge>>,
     touched: BTreeSet<String>,
     last_fault: u64,
 }
 
 impl World {
-    fn new(links: Vec<QkdLink>, elements: BTreeMap<String, Element>, now: Timestamp) -> World {
+    fn new(links: Vec<QkdLink>, elements: BTreeMap<String, Element>, keys: Layer, now: Timestamp) -> World {
         let mut world = World {
             now,
             ticked: now,
             links,
             elements,
-            stores: store::Stores::default(),
+            keys,
             watchers: BTreeMap::new(),
             touched: BTreeSet::new(),
             last_fault: 0,
         };
-        world.settle();
+        world.change_links(|_| true);
         world
     }
 
-    /// Lives until `now`. A clock set back stands still until the time is made up, but for more than [`MAX_TICKS`] it starts anew there.
+    /// Lives until `now`. A clock set back stands still until the time is made up, but for more than [`MAX_LINK_TICKS`] it starts anew there.
     fn advance(&mut self, now: Timestamp) {
         let behind = now.duration_since(self.ticked).as_secs();
-        if behind.abs() > MAX_TICKS {
-            let pause = SignedDuration::from_secs(behind - behind.signum() * MAX_TICKS.min(behind.max(0)));
+        let links = i64::try_from(self.links.len()).expect("far fewer").max(1);
+        let most = (MAX_LINK_TICKS / links).clamp(LEAST_TICKS, MOST_TICKS);
+        if behind.abs() > most {
+            let pause = SignedDuration::from_secs(behind - behind.signum() * most.min(behind.max(0)));
             self.ticked = self.ticked.saturating_add(pause).expect("a signed duration has no calendar units");
         }
+        let before = self.ticked;
         while now.duration_since(self.ticked) >= TICK {
             self.ticked = self.ticked.saturating_add(TICK).expect("a signed duration has no calendar units");
             self.now = self.ticked;
             for link in &mut self.links {
                 link.tick(self.now, &self.elements);
             }
-            self.stores.tick(&self.links, self.now);
+            keys::tick(&mut self.keys, &self.links, self.now);
         }
         self.now = self.now.max(now);
-    }
-
-    /// Brings what is seen up to date with what was done at this moment.
-    fn settle(&mut self) {
-        for link in &mut self.links {
-            link.settle(self.now, &self.elements);
+        if self.ticked != before {
+            self.links.iter_mut().for_each(QkdLink::tell);
         }
-    }
-
-    pub(crate) fn number_fault(&mut self) -> u64 {
-        self.last_fault += 1;
-        self.last_fault
     }
 
     /// A change to this resource is to be told.
@@ -188,10 +254,14 @@ impl World {
         }
     }
 
-    /// A change to these QKD links is to be told to all who watch one, what it passes, or the KMs and the KM link that it feeds.
-    pub(crate) fn touch_links(&mut self, which: impl Fn(&QkdLink) -> bool) {
-        let concerned = self.links.iter().filter(|link| which(link)).flat_map(QkdLink::concerned);
-        let concerned: Vec<String> = concerned.map(str::to_owned).collect();
+    /// Brings links that were changed up to date. All who watch one, what it passes, or the KMs and the KM link that it feeds, are told.
+    fn change_links(&mut self, which: impl Fn(&QkdLink) -> bool) {
+        let mut concerned = Vec::new();
+        for link in self.links.iter_mut().filter(|link| which(link)) {
+            link.settle(self.now, &self.elements);
+            link.tell();
+            concerned.extend(link.concerned().map(str::to_owned));
+        }
         concerned.iter().for_each(|resource_id| self.touch(resource_id));
     }
 

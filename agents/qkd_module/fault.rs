@@ -39,6 +39,16 @@ impl Fault {
         }
     }
 
+    /// It belongs to the link and is seen at both ends, not to the one module.
+    pub fn is_of_link(&self) -> bool {
+        let of_module = self.temperature.is_some()
+            || self.module_failure.is_some()
+            || self.authentication_failure.is_some()
+            || self.random_number_failure.is_some()
+            || self.tamper.is_some();
+        !of_module
+    }
+
     /// It stands on the fibre, so it does not follow the module to another quantum channel.
     pub fn is_of_channel(&self) -> bool {
         self.qber.is_some() || self.loss.is_some() || self.fibre_cut.is_some() || self.eavesdropper.is_some()

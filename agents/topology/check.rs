@@ -90,6 +90,16 @@ impl Topology {
                 return Err(wrong(&entry, "priority is not from 0 to 7".to_owned()));
             }
         }
+        for (name, (what, _, spare)) in &elements {
+            for link in spare.iter().filter_map(|pair| pair.link.as_ref()) {
+                let passes = |via: &Via| via.element == **name;
+                if !self.link(link).is_some_and(|link| link.via.iter().any(passes)) {
+                    let entry = if *what == "port" { "optical-switch" } else { "relay-point" };
+                    let reason = format!("spare: no link {link:?} passes it; a link's via says what it passes");
+                    return Err(wrong(&format!("{entry} {name}"), reason));
+                }
+            }
+        }
         self.controller.as_ref().map_or(Ok(()), |controller| {
             self.check_node(&format!("controller {}", controller.name), "node", &controller.node)
         })

@@ -1,6 +1,7 @@
 //! A topology file: the nodes, links and devices of a QKD network, read from TOML, checked, and what its agents follow from.
 
 mod check;
+mod generate;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -10,12 +11,14 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use plan::{AgentKind, AgentPlan};
+pub use generate::generate;
+pub use plan::{AgentKind, AgentPlan, INITIAL_BITS, MAXIMUM_BITS, MINIMUM_BITS, THRESHOLD_BITS};
 
 use crate::physics::System;
 
 /// The topologies that the binary carries, by name.
-const BUILTIN: &[(&str, &str)] = &[("lab", include_str!("lab.toml"))];
+const BUILTIN: &[(&str, &str)] =
+    &[("lab", include_str!("lab.toml")), ("tokyo", include_str!("tokyo.toml")), ("hefei", include_str!("hefei.toml"))];
 
 /// Loss that light has in an optical switch or a relay point where the file does not say, dB.
 const SWITCH_LOSS_DB: f64 = 1.0;
@@ -165,6 +168,8 @@ pub struct RelayPoint {
 pub struct Spare {
     pub input: String,
     pub output: String,
+    /// The link to whose fibres the whole pair is patched, where it is to one.
+    pub link: Option<String>,
 }
 
 /// A cryptographic application at a KM that shares keys with one at another.
@@ -285,6 +290,12 @@ impl Topology {
     /// Loss of a link by design, what it passes included, dB.
     pub fn design_loss_db(&self, link: &Link) -> f64 {
         self.fibre_loss_db(link) + link.via.iter().map(|via| self.insertion_loss_db(&via.element)).sum::<f64>()
+    }
+
+    /// The seed of the drift and noise of a link or device of this name.
+    pub(crate) fn seed_of(&self, name: &str) -> u64 {
+        let mix = |seed: u64, byte: u8| (seed ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+        name.bytes().fold(0xcbf2_9ce4_8422_2325 ^ self.seed, mix)
     }
 
     /// Loss of light in an optical switch or relay point by design, dB; nothing in one that there is not.

@@ -311,9 +311,8 @@ impl Report {
         for kind in kinds {
             let container = format!("/{}", kind.container().expect("these have one"));
             let Some(common) = from_path::<Common>(data, &container)? else { continue };
-            let facts = |error: SerdeError| error;
             report.facts = match kind {
-                Kind::QkdModule => read_facts(data, &container, Facts::QkdModule).map_err(facts)?,
+                Kind::QkdModule => read_facts(data, &container, Facts::QkdModule)?,
                 Kind::RelayPoint => read_facts(data, &container, Facts::RelayPoint)?,
                 Kind::OpticalSwitch => read_facts(data, &container, Facts::OpticalSwitch)?,
                 Kind::KeyManager => read_facts(data, &container, Facts::KeyManager)?,
@@ -562,7 +561,7 @@ struct AnyNotification {
 
 impl DeviceEvent {
     /// Reads a notification, of the device schema; `time` is its `eventTime`.
-    pub fn read(notification: &Tree, time: Timestamp) -> Result<DeviceEvent, SerdeError> {
+    pub fn read(time: Timestamp, notification: &Tree) -> Result<DeviceEvent, SerdeError> {
         let notified: Notified = from_tree(notification)?;
         let event = |operation: Operation, content| DeviceEvent {
             time,
@@ -621,9 +620,10 @@ struct Output {
 }
 
 impl Diagnosis {
-    /// Reads the reply to a diagnostic: the RPC's node with its output, of the device schema. None where it is no diagnostic's.
-    pub fn read(reply: &Tree) -> Result<Option<Diagnosis>, SerdeError> {
+    /// Reads the reply to a diagnostic: the RPC's node with its output, of the device schema. Any other is an error.
+    pub fn read(reply: &Tree) -> Result<Diagnosis, SerdeError> {
         let diagnosed: Diagnosed = from_tree(reply)?;
-        Ok(diagnosed.link.or(diagnosed.relay).map(|output| output.output))
+        let output = diagnosed.link.or(diagnosed.relay).map(|output| output.output);
+        output.ok_or_else(|| SerdeError { reason: "it is no diagnostic's reply".to_owned(), ..SerdeError::default() })
     }
 }

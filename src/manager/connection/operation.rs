@@ -199,8 +199,7 @@ impl Devices {
             let input = LinkDiagnostic { management_operation, link_id, duration: seconds };
             self.output(device, LINK_DIAGNOSTIC, &input, timeout).await?
         };
-        let diagnosis = Diagnosis::read(&output).map_err(|error| error.to_string())?;
-        diagnosis.ok_or_else(|| "the reply is not that of a diagnostic".to_owned())
+        Diagnosis::read(&output).map_err(|error| error.to_string())
     }
 
     async fn controlled(&self, device: &str, action: &ControlAction) -> Result<String, String> {

@@ -304,7 +304,7 @@ impl<'s> Lasting<'s> {
             .map_err(|error| format!("its time {:?}: {error}", notification.event_time))?;
         let tree = read_operation(&self.device.shared.schema, notification.event);
         let event = match tree {
-            Ok(tree) => DeviceEvent::read(&tree, time).map_err(|error| error.to_string())?,
+            Ok(tree) => DeviceEvent::read(time, &tree).map_err(|error| error.to_string())?,
             // Of a module that is not ours: that it came is all there is to know.
             Err(_) => {
                 let content = EventContent::Other(notification.event.name().to_owned());

@@ -6,7 +6,10 @@ use crate::schema::device_schema;
 
 fn example(name: &str) -> Tree {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../yang/examples").join(name);
-    let text = format!("<data xmlns=\"urn:ietf:params:xml:ns:netconf:base:1.0\">{}</data>", std::fs::read_to_string(path).unwrap());
+    let text = format!(
+        "<data xmlns=\"urn:ietf:params:xml:ns:netconf:base:1.0\">{}</data>",
+        std::fs::read_to_string(path).unwrap()
+    );
     let document = Document::parse(&text, &Limits::default()).unwrap();
     read_data(&device_schema(), document.root()).unwrap()
 }
@@ -15,7 +18,10 @@ fn example(name: &str) -> Tree {
 fn a_module_tells_its_link_and_what_it_measures() {
     let report = Report::read(&example("qkdn-mq.data.xml")).unwrap();
     assert_eq!(report.kind, Kind::QkdModule);
-    assert_eq!(report.id, report.resources.iter().find(|r| r.kind == "qkdn-types:qkd-module").map(|r| r.resource_id.clone()));
+    assert_eq!(
+        report.id,
+        report.resources.iter().find(|r| r.kind == "qkdn-types:qkd-module").map(|r| r.resource_id.clone())
+    );
     let Facts::QkdModule(facts) = &report.facts else { panic!("{:?}", report.facts) };
     assert!(facts.link.link_id.is_some() || facts.state.qber.is_some(), "{facts:?}");
     assert!(!report.performance.is_empty());
