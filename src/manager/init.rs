@@ -61,7 +61,8 @@ pub fn init(wanted: &Init) -> Result<Made, InitError> {
     }
     let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     if !is_name(admin) || admin.starts_with('.') || FUNCTIONS.contains(&admin.as_str()) || admin == "host_key" {
-        let reason = format!("{admin:?} cannot be the administrator's name: letters, digits, - and _, and no function's");
+        let reason =
+            format!("{admin:?} cannot be the administrator's name: letters, digits, - and _, and no function's");
         return Err(InitError::Value { path: directory.clone(), reason });
     }
     make_directory(directory)?;
@@ -101,7 +102,10 @@ pub fn init(wanted: &Init) -> Result<Made, InitError> {
     let devices = directory.join(DEVICES);
     if !devices.exists() {
         write_new(&devices, &credentials())?;
-        lines.push(format!("made {}: credentials of the functions, and room for the managed devices", devices.display()));
+        lines.push(format!(
+            "made {}: credentials of the functions, and room for the managed devices",
+            devices.display()
+        ));
     }
     write_new(&config, &configuration(listen, admin))?;
     lines.push(format!("made {}: {admin} may do all", config.display()));

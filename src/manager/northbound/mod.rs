@@ -20,7 +20,7 @@ mod schema;
 mod sequence;
 mod southbound;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod topology;
 
 use std::path::{Path, PathBuf};

@@ -122,7 +122,8 @@ mod tests {
             password_file: None,
             groups: groups.iter().map(|group| group.to_string()).collect(),
         };
-        let users = [user("ann", &["admin"]), user("otto", &["operator"]), user("oscar", &["oss"]), user("nobody", &[])];
+        let users =
+            [user("ann", &["admin"]), user("otto", &["operator"]), user("oscar", &["oss"]), user("nobody", &[])];
         let running = Tree::initial(schema.clone()).merged(&rights(&schema, &users).unwrap());
         let nacm = Nacm::compile(&running, None);
         let is_permitted = |name: &str, rpc: &str| {

@@ -1,7 +1,7 @@
 //! The northbound server as its clients see it: trees in, trees out, over a store in memory and devices that keep what they are told.
 
-mod double;
-mod sample;
+pub(crate) mod double;
+pub(crate) mod sample;
 
 use netconf::error::ErrorTag;
 use netconf::xml::{Document, Limits};
