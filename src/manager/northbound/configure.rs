@@ -106,9 +106,14 @@ impl<S: Store, B: Southbound> Shared<S, B> {
             Err(error) => return tracing::error!(device, %error, "the wanted configuration cannot be carried over"),
         };
         let compared = self.compare(device, &wanted).await;
-        let is_new = matches!(self.status(device).await, ConfigurationStatus::Unknown | ConfigurationStatus::Pending);
+        let before = self.status(device).await;
+        let is_new = matches!(before, ConfigurationStatus::Unknown | ConfigurationStatus::Pending);
         if compared.status != ConfigurationStatus::Drift || !is_new {
-            return self.report(device.to_owned(), compared.status, compared.text).await;
+            // A device that is as it was gives no cause to write anything down.
+            if compared.status != before || compared.text.is_some() {
+                self.report(device.to_owned(), compared.status, compared.text).await;
+            }
+            return;
         }
         let change = Change { device: device.to_owned(), old: Inner::default(), new: wanted };
         let (status, error) = match self.write(change).await {

@@ -26,7 +26,7 @@ impl<S: Store, B: Southbound> Shared<S, B> {
         if !self.is_wanted(&notification) {
             return;
         }
-        let (number, kept) = sequence.next();
+        let (number, kept) = sequence.take();
         if let Err(error) = kept {
             tracing::error!(%error, "the numbers of the notifications are not kept");
         }

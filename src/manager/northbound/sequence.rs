@@ -45,7 +45,7 @@ impl Sequence {
     }
 
     /// The next number; with an error it is given all the same, because nobody is helped by silence.
-    pub fn next(&mut self) -> (u64, Result<(), SequenceError>) {
+    pub fn take(&mut self) -> (u64, Result<(), SequenceError>) {
         self.last += 1;
         let mut kept = Ok(());
         if self.last > self.taken {
@@ -77,13 +77,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("sequence");
         let mut sequence = Sequence::open(&path).unwrap();
-        assert_eq!([sequence.next().0, sequence.next().0], [1, 2]);
+        assert_eq!([sequence.take().0, sequence.take().0], [1, 2]);
         sequence.close().unwrap();
         let mut sequence = Sequence::open(&path).unwrap();
-        assert_eq!(sequence.next().0, 3);
+        assert_eq!(sequence.take().0, 3);
         drop(sequence);
         let mut sequence = Sequence::open(&path).unwrap();
-        let after_crash = sequence.next().0;
+        let after_crash = sequence.take().0;
         assert!(after_crash > 3, "{after_crash}");
         std::fs::write(&path, "many").unwrap();
         assert!(Sequence::open(&path).unwrap_err().to_string().contains("delete it"));
