@@ -6,6 +6,7 @@
 
 mod document;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,8 +25,8 @@ use crate::input::Input;
 use crate::model::ConfigurationStatus;
 use crate::store::Store;
 
-/// Devices written to at a time: each has a request and a reply in memory.
-const PUSHING: usize = 32;
+/// Devices written to, or compared, at a time: each has a request and a reply in memory.
+const AT_ONCE: usize = 32;
 
 /// For each request while a commit waits: it is read, written and perhaps undone within the time that the server gives a commit (30 s).
 const PUSH_TIMEOUT: Duration = Duration::from_secs(8);
@@ -64,7 +65,7 @@ impl<S: Store, B: Southbound> Shared<S, B> {
     /// others are set back. A device without a session gets it when there is one.
     pub(super) async fn push(self: &Arc<Self>, old: &Tree, new: &Tree) -> Result<(), RpcError> {
         let _one_at_a_time = self.pushing.lock().await;
-        let (mut tasks, bound) = (JoinSet::new(), Arc::new(Semaphore::new(PUSHING)));
+        let (mut tasks, bound) = (JoinSet::new(), Arc::new(Semaphore::new(AT_ONCE)));
         let mut pending = Vec::new();
         for change in self.changes(old, new)? {
             if !self.southbound.is_connected(&change.device) {
@@ -123,15 +124,32 @@ impl<S: Store, B: Southbound> Shared<S, B> {
         self.report(device.to_owned(), status, error).await;
     }
 
-    /// Compares a device with what is wanted of it, and makes the result known.
-    pub(super) async fn check_synchronization(&self, device: &str) -> Result<Comparison, RpcError> {
-        let Some(wanted) = self.wanted(&self.running.load(), device)? else {
-            let text = "The manager does not own its configuration.".to_owned();
-            return Ok(Comparison { status: ConfigurationStatus::Unknown, text: Some(text) });
-        };
-        let compared = self.compare(device, &wanted).await;
-        if compared.status != ConfigurationStatus::Unknown {
-            self.report(device.to_owned(), compared.status, compared.text.clone()).await;
+    /// Compares devices with what is wanted of them, and makes the results known.
+    pub(super) async fn check_synchronization(
+        self: &Arc<Self>,
+        devices: Vec<String>,
+    ) -> Result<BTreeMap<String, Comparison>, RpcError> {
+        let (mut tasks, bound) = (JoinSet::new(), Arc::new(Semaphore::new(AT_ONCE)));
+        let (mut compared, running) = (BTreeMap::new(), self.running.load_full());
+        for device in devices {
+            let Some(wanted) = self.wanted(&running, &device)? else {
+                let text = Some("The manager does not own its configuration.".to_owned());
+                compared.insert(device, Comparison { status: ConfigurationStatus::Unknown, text });
+                continue;
+            };
+            let (shared, bound) = (self.clone(), bound.clone());
+            tasks.spawn(async move {
+                let _permit = bound.acquire().await.expect("the semaphore is never closed");
+                let comparison = shared.compare(&device, &wanted).await;
+                (device, comparison)
+            });
+        }
+        while let Some(done) = tasks.join_next().await {
+            let (device, comparison) = done.expect("reading a device does not panic");
+            if comparison.status != ConfigurationStatus::Unknown {
+                self.report(device.clone(), comparison.status, comparison.text.clone()).await;
+            }
+            compared.insert(device, comparison);
         }
         Ok(compared)
     }

@@ -121,7 +121,7 @@ impl<S: Store, B: Southbound> Shared<S, B> {
         }
     }
 
-    async fn compare_devices(&self, name: &str, input: &Tree) -> Result<Option<Tree>, RpcError> {
+    async fn compare_devices(self: &Arc<Self>, name: &str, input: &Tree) -> Result<Option<Tree>, RpcError> {
         #[derive(Serialize)]
         struct Reply {
             device: Vec<Compared>,
@@ -138,8 +138,7 @@ impl<S: Store, B: Southbound> Shared<S, B> {
             named = devices::names(&self.running.load())?.into_iter().collect();
         }
         let mut device = Vec::with_capacity(named.len());
-        for name in named {
-            let comparison = self.check_synchronization(&name).await?;
+        for (name, comparison) in self.check_synchronization(named).await? {
             device.push(Compared { name, configuration_status: comparison.status, text: comparison.text });
         }
         self.output(name, Reply { device })
