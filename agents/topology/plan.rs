@@ -68,9 +68,7 @@ impl Topology {
         let switches = self.optical_switches.iter().map(|switch| self.switch(switch));
         let points = self.relay_points.iter().map(|point| self.relay_point(point));
         let neighbours = self.km_neighbours();
-        let way = |app: &'_ Application| route(&neighbours, &app.at, &app.peer);
-        let routes: Vec<(&Application, Vec<&str>)> =
-            self.applications.iter().filter_map(|app| Some((app, way(app)?))).collect();
+        let routes = self.supplies(&neighbours);
         let kms = neighbours.iter().map(|(node, around)| self.key_manager(node, around, &routes));
         let controller = self.controller.iter().map(|controller| AgentPlan {
             kind: AgentKind::Controller,
@@ -96,6 +94,15 @@ impl Topology {
             }
         }
         neighbours
+    }
+
+    /// The applications to which keys can get, with the nodes on the way, both ends included.
+    pub(crate) fn supplies<'t>(
+        &'t self,
+        neighbours: &BTreeMap<&'t str, BTreeSet<&'t str>>,
+    ) -> Vec<(&'t Application, Vec<&'t str>)> {
+        let way = |application: &Application| route(neighbours, &application.at, &application.peer);
+        self.applications.iter().filter_map(|application| Some((application, way(application)?))).collect()
     }
 
     fn module(&self, link: &Link, transmits: bool) -> AgentPlan {
