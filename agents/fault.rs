@@ -29,6 +29,10 @@ pub struct Fault {
     pub relay_failure: Option<Ratio>,
     pub store_mismatch: Option<StoreMismatch>,
     pub store_drain: Option<StoreDrain>,
+    pub switch_stuck: Option<SwitchStuck>,
+    pub port_failure: Option<PortFailure>,
+    pub unexpected_cross_connect: Option<UnexpectedCrossConnect>,
+    pub relay_point_failure: Option<Plain>,
     /// Seconds.
     pub duration: Option<u32>,
     pub description: Option<String>,
@@ -143,6 +147,33 @@ pub struct StoreDrain {
     pub rate: f64,
 }
 
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SwitchStuck {
+    /// All where absent.
+    pub port: Option<String>,
+}
+
+/// dB
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PortFailure {
+    pub port: String,
+    pub loss: f64,
+}
+
+impl Default for PortFailure {
+    fn default() -> Self {
+        PortFailure { port: String::new(), loss: 200.0 }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UnexpectedCrossConnect {
+    pub input: String,
+    pub output: String,
+}
+
 impl Fault {
     /// The name of its kind in the model; none where it is of a kind that no device has.
     pub fn kind(&self) -> Option<&'static str> {
@@ -168,6 +199,10 @@ impl Fault {
             (self.relay_failure.is_some(), "relay-failure"),
             (self.store_mismatch.is_some(), "store-mismatch"),
             (self.store_drain.is_some(), "store-drain"),
+            (self.switch_stuck.is_some(), "switch-stuck"),
+            (self.port_failure.is_some(), "port-failure"),
+            (self.unexpected_cross_connect.is_some(), "unexpected-cross-connect"),
+            (self.relay_point_failure.is_some(), "relay-point-failure"),
         ];
         kinds.into_iter().find(|(is, _)| *is).map(|(_, name)| name)
     }

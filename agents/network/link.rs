@@ -55,14 +55,13 @@ impl Design {
             output: via.output.clone(),
         };
         // FNV-1a, so that links of one seed differ, and one link does not when another is added.
-        let mix = |seed: u64, byte: u8| (seed ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
         Design {
             link_id: topology.link_id(&link.name),
             km_link_id: topology.km_link_id(&link.from, &link.to),
             km_ids: [topology.km_id(&link.from), topology.km_id(&link.to)],
             module_ids: ["tx", "rx"].map(|end| topology.resource_id("module", &format!("{}-{end}", link.name))),
             system: topology.system_of(link),
-            seed: link.name.bytes().fold(0xcbf2_9ce4_8422_2325 ^ topology.seed, mix),
+            seed: topology.seed_of(&link.name),
             fibre: Fibre {
                 loss_db: topology.fibre_loss_db(link),
                 distances_km: link.distances_km(),

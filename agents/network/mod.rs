@@ -2,10 +2,12 @@
 //!
 //! It lives in ticks of a second, up to the time that a call brings, so that what is seen does not depend on who looks, nor how often.
 
+pub(crate) mod keys;
 pub(crate) mod light;
 mod link;
 pub(crate) mod optics;
 mod path;
+pub mod store;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use path::{Passage, PortLight};
+pub use path::{ElementView, Passage, PortLight};
 
 pub use optics::DETECTORS;
 
@@ -24,6 +26,7 @@ pub(crate) use link::MAX_FAULTS;
 pub(crate) use link::QkdLink;
 use path::Element;
 
+use crate::key_manager::layer::Layer;
 use crate::qkd_module::Parameters;
 use crate::topology::Topology;
 
@@ -72,13 +75,15 @@ impl Network {
     pub fn new(topology: &Topology, now: Timestamp) -> Arc<Network> {
         let links = topology.links.iter().map(|link| QkdLink::new(Design::of(topology, link), now)).collect();
         let elements = path::elements(topology);
-        Arc::new(Network { world: Mutex::new(World::new(links, elements, now)) })
+        Arc::new(Network { world: Mutex::new(World::new(links, elements, keys::layer(topology, now), now)) })
     }
 
     /// A network of one link, for a module that is looked at alone.
     pub(crate) fn of_module(parameters: &Parameters, now: Timestamp) -> Arc<Network> {
         let links = vec![QkdLink::new(Design::alone(parameters), now)];
-        Arc::new(Network { world: Mutex::new(World::new(links, BTreeMap::new(), now)) })
+        Arc::new(Network {
+            world: Mutex::new(World::new(links, BTreeMap::new(), Layer::new(Vec::new(), Vec::new(), 0, now), now)),
+        })
     }
 
     /// Hears of changes to a resource from now on: a QKD link, a KM link, a KM, an optical switch, a relay point.
@@ -89,6 +94,15 @@ impl Network {
 
     pub fn link(&self, link_id: &str, now: Timestamp) -> Option<LinkView> {
         self.with(now, |world| world.links.iter().find(|link| link.design.link_id == link_id).map(QkdLink::view))
+    }
+
+    /// An optical switch or relay point as it is built, and what it lets through now.
+    pub fn element(&self, element_id: &str, now: Timestamp) -> Option<ElementView> {
+        self.with(now, |world| {
+            let passing = world.links.iter().filter(|link| link.passes(element_id));
+            let link_ids = passing.map(|link| link.design.link_id.clone()).collect();
+            world.elements.get(element_id).map(|element| element.view(link_ids))
+        })
     }
 
     /// What an optical switch or relay point lets through from now on, whole. Until it says so, what the topology says holds. One that
@@ -187,18 +201,20 @@ pub(crate) struct World {
     ticked: Timestamp,
     pub(crate) links: Vec<QkdLink>,
     pub(crate) elements: BTreeMap<String, Element>,
+    pub(crate) keys: Layer,
     watchers: BTreeMap<String, Vec<Nudge>>,
     touched: BTreeSet<String>,
     last_fault: u64,
 }
 
 impl World {
-    fn new(links: Vec<QkdLink>, elements: BTreeMap<String, Element>, now: Timestamp) -> World {
+    fn new(links: Vec<QkdLink>, elements: BTreeMap<String, Element>, keys: Layer, now: Timestamp) -> World {
         let mut world = World {
             now,
             ticked: now,
             links,
             elements,
+            keys,
             watchers: BTreeMap::new(),
             touched: BTreeSet::new(),
             last_fault: 0,
@@ -223,6 +239,7 @@ impl World {
             for link in &mut self.links {
                 link.tick(self.now, &self.elements);
             }
+            keys::tick(&mut self.keys, &self.links, self.now);
         }
         self.now = self.now.max(now);
         if self.ticked != before {

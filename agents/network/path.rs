@@ -33,12 +33,29 @@ pub struct PortLight {
     pub span_km: f64,
 }
 
+/// An optical switch or relay point by design, and what it lets through now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ElementView {
+    /// Ports of a switch, segments of a relay point.
+    pub ports: Vec<String>,
+    /// Of a way through it, dB.
+    pub insertion_loss_db: f64,
+    /// Of drift and noise: the same seed, the same device.
+    pub seed: u64,
+    /// The QKD links whose fibres end in it.
+    pub link_ids: Vec<String>,
+    pub passages: Vec<Passage>,
+}
+
 /// An optical switch or relay point as light sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct Element {
     pub(crate) passages: Vec<Passage>,
     /// With links by their identifiers.
     spare: Vec<Spare>,
+    ports: Vec<String>,
+    insertion_loss_db: f64,
+    seed: u64,
 }
 
 /// Where a link enters and leaves an element.
@@ -58,6 +75,12 @@ pub(crate) struct Way {
 }
 
 impl Element {
+    /// `link_ids` are those that pass it.
+    pub(crate) fn view(&self, link_ids: Vec<String>) -> ElementView {
+        let Element { passages, ports, insertion_loss_db, seed, .. } = self.clone();
+        ElementView { ports, insertion_loss_db, seed, link_ids, passages }
+    }
+
     /// The way of a link: between its own ports, or spare ports that stand in for them.
     pub(crate) fn way(&self, link_id: &str, crossing: &Crossing) -> Option<Way> {
         let pair = |port: &str| self.spare.iter().find(|pair| pair.input == port || pair.output == port);
@@ -86,9 +109,9 @@ impl Element {
 
 /// Every optical switch and relay point by its identifier, joined as the topology says.
 pub(super) fn elements(topology: &Topology) -> BTreeMap<String, Element> {
-    let switches = topology.optical_switches.iter().map(|switch| (&switch.name, &switch.spare));
-    let points = topology.relay_points.iter().map(|point| (&point.name, &point.spare));
-    let element = |(name, spare): (&String, &Vec<Spare>)| {
+    let switches = topology.optical_switches.iter().map(|switch| (&switch.name, &switch.ports, &switch.spare));
+    let points = topology.relay_points.iter().map(|point| (&point.name, &point.segments, &point.spare));
+    let element = |(name, ports, spare): (&String, &Vec<String>, &Vec<Spare>)| {
         let passages = topology.links.iter().flat_map(|link| link.via.iter().map(move |via| (link, via)));
         let passages = passages.filter(|(_, via)| via.element == *name).map(|(link, via)| Passage {
             input: via.input.clone(),
@@ -98,8 +121,14 @@ pub(super) fn elements(topology: &Topology) -> BTreeMap<String, Element> {
         });
         let patched =
             |pair: &Spare| Spare { link: pair.link.as_ref().map(|link| topology.link_id(link)), ..pair.clone() };
-        let spare = spare.iter().map(patched).collect();
-        (topology.element_id(name), Element { passages: passages.collect(), spare })
+        let element = Element {
+            passages: passages.collect(),
+            spare: spare.iter().map(patched).collect(),
+            ports: ports.clone(),
+            insertion_loss_db: topology.insertion_loss_db(name),
+            seed: topology.seed_of(name),
+        };
+        (topology.element_id(name), element)
     };
     switches.chain(points).map(element).collect()
 }

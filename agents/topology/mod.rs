@@ -292,6 +292,12 @@ impl Topology {
         self.fibre_loss_db(link) + link.via.iter().map(|via| self.insertion_loss_db(&via.element)).sum::<f64>()
     }
 
+    /// The seed of the drift and noise of a link or device of this name.
+    pub(crate) fn seed_of(&self, name: &str) -> u64 {
+        let mix = |seed: u64, byte: u8| (seed ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+        name.bytes().fold(0xcbf2_9ce4_8422_2325 ^ self.seed, mix)
+    }
+
     /// Loss of light in an optical switch or relay point by design, dB; nothing in one that there is not.
     pub fn insertion_loss_db(&self, element: &str) -> f64 {
         let switches = self.optical_switches.iter().map(|switch| (&switch.name, switch.insertion_loss_db));

@@ -1,1 +1,23 @@
-//! The QKDN manager (ITU-T Y.3804 clause 9), to come: the crate is here so that Cargo holds who may depend on whom.
+//! The QKDN manager (Y.3804 clause 9): one NETCONF session per device, a brain that decides in pure code, a store, and a NETCONF server of its own.
+//!
+//! ```text
+//!  agents ══ NETCONF ══► connection ── Input ──► shell ──► brain (pure: function/, procedure/)
+//!     ▲                      ▲                     │ Effects
+//!     └── diagnose, control ─┴─────────────────────┤
+//!                     store (one writer) ◄─────────┤ records first, and durable before anyone hears of them
+//!  OSS, operator ══ NETCONF ══ northbound ◄────────┘ notifications, answers
+//!                                  └── reads the store
+//! ```
+//! [`brain`] knows no socket, no clock and no database; [`shell`] reads the clock and carries out what it decided.
+
+pub mod alarm;
+pub mod back_off;
+pub mod collector;
+pub mod connection;
+pub mod facts;
+pub mod input;
+pub mod model;
+pub mod record;
+pub mod schema;
+pub mod shell;
+pub mod store;

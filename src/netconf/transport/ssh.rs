@@ -3,7 +3,7 @@
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg};
 use russh::{Preferred, cipher, compression, kex};
 
-pub use client::{ConnectError, Credential, HostKeyCheck, Target, connect};
+pub use client::{ConnectError, Credential, HostKeyCheck, Target, connect, fingerprint};
 pub use host_key::{HostKeyError, load_or_generate_host_key};
 pub use server::{Server, ServerConfig, serve};
 pub use stream::ChannelStream;

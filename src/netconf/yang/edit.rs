@@ -71,6 +71,16 @@ pub fn read_data(schema: &Arc<Schema>, data: Element<'_>) -> Result<Tree, Vec<Rp
     read(schema, Mode::Data, |editor, root| editor.children(root, None, data, Operation::Merge))
 }
 
+/// The same of a server that may know more than the schema: what could be read, and what of it could not and why (the first
+/// [`MAX_ERRORS`]). A leaf with a value that the schema does not have is left out alone.
+pub fn read_known_data(schema: &Arc<Schema>, data: Element<'_>) -> (Tree, Vec<RpcError>) {
+    let mut root = Inner::default();
+    let mut editor = Editor::new(schema, Mode::Data);
+    editor.children(&mut root, None, data, Operation::Merge);
+    let errors = editor.errors;
+    (Tree::with_root(schema.clone(), root), errors)
+}
+
 /// An RPC with its input, or a notification with its content; `element` is the RPC's or notification's own.
 /// An action or a notification inside the data tree comes with the tree around it.
 pub fn read_operation(schema: &Arc<Schema>, element: Element<'_>) -> Result<Tree, Vec<RpcError>> {
@@ -105,7 +115,7 @@ fn read(
 }
 
 /// The first so many errors are reported; a large wrong document must not make a larger reply.
-const MAX_ERRORS: usize = 64;
+pub const MAX_ERRORS: usize = 64;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {

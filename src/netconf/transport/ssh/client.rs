@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use russh::client::{AuthResult, Config, DisconnectReason, Handle, Handler, KeyboardInteractiveAuthResponse, Session};
@@ -53,6 +53,13 @@ pub enum HostKeyCheck {
     AcceptNew(PathBuf),
     /// Its key has one of these fingerprints, in the form `SHA256:…`.
     Pinned(Vec<String>),
+    /// Any key will do: for a first contact, after which the caller keeps [`ChannelStream::host_key`] and pins it.
+    Any,
+}
+
+/// The fingerprint, in the form `SHA256:…`, of a public key as OpenSSH writes it; None where it is not one.
+pub fn fingerprint(public_key: &str) -> Option<String> {
+    Some(PublicKey::from_openssh(public_key.trim_ascii()).ok()?.fingerprint(HashAlg::Sha256).to_string())
 }
 
 /// Whom to connect to, as whom, and what to trust.
@@ -141,8 +148,10 @@ impl Attempt<'_> {
         // Cut on every way out but the good one: russh's task would otherwise stay.
         let guard = cut.clone().drop_guard();
         let inbound = Arc::new(Inbound::default());
+        let seen = Arc::new(OnceLock::new());
         let connection = Connection {
             inbound: Arc::clone(&inbound),
+            seen: Arc::clone(&seen),
             check: self.target.host_key.clone(),
             host: self.target.host.clone(),
             port: self.target.port,
@@ -183,7 +192,8 @@ impl Attempt<'_> {
             let _closed = tokio::time::timeout(Duration::from_secs(1), handle).await.is_ok();
             cut_after.cancel();
         };
-        Ok(ChannelStream::new(inbound, bytes, close, WRITE_TIMEOUT, cut))
+        let host_key = seen.get().cloned();
+        Ok(ChannelStream::new(inbound, bytes, close, WRITE_TIMEOUT, cut).with_host_key(host_key))
     }
 
     async fn login(&self, handle: &mut Handle<Connection>, key: Option<Arc<PrivateKey>>) -> Result<(), ConnectError> {
@@ -265,6 +275,8 @@ impl Attempt<'_> {
 /// The connection: russh's view of it.
 struct Connection {
     inbound: Arc<Inbound>,
+    /// Fingerprint of the key that the server showed, once it has.
+    seen: Arc<OnceLock<String>>,
     check: HostKeyCheck,
     host: String,
     port: u16,
@@ -290,7 +302,11 @@ impl Drop for Connection {
 impl Connection {
     fn check_key(&self, key: &PublicKey) -> Result<(), ConnectError> {
         let (address, fingerprint) = (self.address.clone(), key.fingerprint(HashAlg::Sha256).to_string());
+        if self.seen.get_or_init(|| fingerprint.clone()) != &fingerprint {
+            return Err(ConnectError::ChangedHostKey { address, fingerprint });
+        }
         let (path, learn) = match &self.check {
+            HostKeyCheck::Any => return Ok(()),
             HostKeyCheck::Pinned(pinned) if pinned.contains(&fingerprint) => return Ok(()),
             HostKeyCheck::Pinned(_) => return Err(ConnectError::UnknownHostKey { address, fingerprint }),
             HostKeyCheck::KnownHosts(path) => (path, false),

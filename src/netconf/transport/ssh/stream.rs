@@ -119,6 +119,7 @@ pub struct ChannelStream {
     close: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// Cuts the connection under the channel.
     cut: CancellationToken,
+    host_key: Option<String>,
 }
 
 impl ChannelStream {
@@ -138,7 +139,18 @@ impl ChannelStream {
             stalled: None,
             close: Some(Box::pin(close)),
             cut,
+            host_key: None,
         }
+    }
+
+    pub(super) fn with_host_key(mut self, host_key: Option<String>) -> Self {
+        self.host_key = host_key;
+        self
+    }
+
+    /// On the client's side: fingerprint of the key that the server proved to have, in the form `SHA256:…`.
+    pub fn host_key(&self) -> Option<&str> {
+        self.host_key.as_deref()
     }
 
     /// Ready once the writer took something, or took nothing for too long.

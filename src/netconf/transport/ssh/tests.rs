@@ -193,6 +193,17 @@ async fn host_keys_are_learnt_once_and_a_change_is_refused() {
 }
 
 #[tokio::test]
+async fn a_key_that_nobody_checked_is_told() {
+    let fixture = Fixture::echo().await;
+    let stream = in_time(connect(&Target { host_key: HostKeyCheck::Any, ..fixture.target() })).await.unwrap();
+    assert_eq!(stream.host_key(), Some(fixture.fingerprint.as_str()));
+    let openssh = fixture.key.public_key().to_openssh().unwrap();
+    let expected = fixture.key.public_key().fingerprint(HashAlg::Sha256).to_string();
+    assert_eq!(fingerprint(&openssh), Some(expected));
+    assert_eq!(fingerprint("ssh-ed25519 nonsense"), None);
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_told_in_one_line() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent = listener.local_addr().unwrap().port();

@@ -253,3 +253,19 @@ fn bad_element(error: &RpcError) -> Option<&str> {
         _ => None,
     })
 }
+
+#[test]
+fn of_data_that_is_partly_unknown_the_known_part_is_read() {
+    let text = format!(
+        "<data>{}<more xmlns=\"urn:other\"/></data>",
+        system(
+            "<name>a</name><later>1</later><level>900</level><uptime>7</uptime><pet xmlns:x=\"urn:other\">x:cow</pet>"
+        )
+    );
+    let document = Document::parse(&text, &Limits::default()).unwrap();
+    let (tree, errors) = read_known_data(&fixture::schema(), document.root());
+    let value = |leaf: &str| tree.value(&format!("/fixture:system/{leaf}")).map(|value| value.to_string());
+    assert_eq!((value("name").as_deref(), value("uptime").as_deref()), (Some("a"), Some("7")));
+    assert_eq!((value("level"), value("pet")), (None, None));
+    assert_eq!(errors.len(), 4, "{errors:?}");
+}

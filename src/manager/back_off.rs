@@ -1,0 +1,42 @@
+//! How long to wait before the next try to connect: exponential, with jitter, so that a thousand devices lost at once do not come back at once.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+/// Wait after the first failure, at most.
+pub const SHORTEST: Duration = Duration::from_millis(500);
+
+/// Wait after many failures, at most: who brings a device back sees it managed within half a minute.
+pub const LONGEST: Duration = Duration::from_secs(30);
+
+/// The wait after so many failed tries in a row (1 after the first), between half and the whole of a bound that doubles. `chance` is any
+/// random number.
+pub fn delay(failures: u32, chance: u64) -> Duration {
+    // Beyond this the bound is reached, and a shift would overflow.
+    let doublings = failures.saturating_sub(1).min(16);
+    let bound = (SHORTEST * (1 << doublings)).min(LONGEST);
+    let share = (chance % 1_000) as u32;
+    bound / 2 + bound / 2 * share / 1_000
+}
+
+/// A random number that is good enough to spread waits.
+pub fn chance() -> u64 {
+    // Each RandomState has keys of its own.
+    RandomState::new().hash_one(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_bound_and_are_spread_over_half_of_it() {
+        for (failures, bound) in [(1, 500), (2, 1_000), (3, 2_000), (6, 16_000), (7, 30_000), (u32::MAX, 30_000)] {
+            let bound = Duration::from_millis(bound);
+            assert_eq!(delay(failures, 0), bound / 2);
+            let longest = delay(failures, 999);
+            assert!(longest < bound && longest > bound * 99 / 100, "{longest:?}");
+        }
+        assert!((0..100).any(|_| delay(1, chance()) != delay(1, chance())), "chance has one value only");
+    }
+}
