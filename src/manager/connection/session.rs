@@ -115,7 +115,9 @@ impl<'s> Lasting<'s> {
             let silence = self.device.shared.pace.silence;
             let ask_at = self.device.link.contact().heard + silence;
             tokio::select! {
-                event = self.notifications.next() => drop(self.hear(event).await?),
+                event = self.notifications.next() => {
+                    self.hear(event).await?;
+                }
                 order = self.device.orders.recv() => match order {
                     Some(Order::Connect { accept_host_key: _, done }) => {
                         // It is connected: no key is in question.
