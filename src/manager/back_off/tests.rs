@@ -1,4 +1,4 @@
-//! The waits.
+//! Tests of how long the waits are.
 
 use super::*;
 

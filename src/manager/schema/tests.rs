@@ -1,4 +1,4 @@
-//! The modules of the devices.
+//! Tests of the modules that the binary carries.
 
 use super::*;
 
