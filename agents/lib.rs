@@ -5,16 +5,23 @@
 
 pub mod agent;
 pub mod alarm;
+pub mod chassis;
 pub mod config;
 pub mod driver;
 pub mod event_log;
+pub mod fault;
+pub mod key_manager;
 pub mod memory;
 pub mod model;
+pub mod network;
+pub mod optical_switch;
 pub mod performance;
 pub mod physics;
 pub mod qkd_module;
 pub mod random;
+pub mod relay_point;
 pub mod run;
 pub mod schema;
 pub mod state;
 pub mod surveillance;
+pub mod topology;

@@ -23,6 +23,10 @@ modules! {
     "qkdn-performance",
     "qkdn-alarms",
     "qkdn-mq",
+    "qkdn-mk",
+    "qkdn-mops",
+    "qkdn-mqrp",
+    "qkdn-mc",
     "qkdn-simulation",
 }
 

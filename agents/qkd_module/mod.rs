@@ -7,3 +7,5 @@ pub mod model;
 pub mod simulated;
 
 pub use simulated::{Parameters, SimulatedModule};
+
+pub(crate) use simulated::{SimulatedDevice, configured};

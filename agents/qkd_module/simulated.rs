@@ -1,23 +1,24 @@
-//! A simulated QKD module and its link: physics, drift and noise from a seed, and faults to inject. It has no keys, only amounts.
+//! A simulated QKD module at one end of a link of the simulated network. It has no keys, only amounts.
 
 mod device;
 mod judgement;
-mod optics;
 mod report;
+mod tell;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::catalogue::{ALARM_TYPES, CAPABILITIES, QUANTITIES, alarm_type};
 use super::fault::{ClearOutput, InjectOutput, ListOutput};
 use super::model::{Action, CONTAINER, Config, Event, Operational, Outcome, Role};
-use crate::driver::{Answer, Call, Device, Driver, DriverError, Fact, FactSender, Rules, Sample};
+use crate::driver::{Answer, Call, Device, Driver, DriverError, FactSender, Rules, Sample};
+use crate::network::{Network, QkdLink};
 use crate::physics::System;
 
-pub use device::SimulatedDevice;
+pub(crate) use device::{SimulatedDevice, configured};
 
 /// The RPCs of a simulated module.
 const OPERATIONS: &[&str] = &[
@@ -27,14 +28,11 @@ const OPERATIONS: &[&str] = &[
     "qkdn-simulation:list-faults",
 ];
 
-/// Detectors of a module: one per bit value.
-pub const DETECTORS: usize = 2;
-
-/// What a simulated module is, for good.
+/// What a simulated module with a link of its own is, for good.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameters {
     pub module_id: String,
-    /// The link, until the configuration names one.
+    /// Of the link, until the configuration names one.
     pub link_id: String,
     pub role: Role,
     pub system: System,
@@ -45,19 +43,28 @@ pub struct Parameters {
     pub extra_loss_db: f64,
 }
 
-/// The [`Driver`] of a [`SimulatedDevice`].
+/// The [`Driver`] of a QKD module of the simulated network.
 #[derive(Debug)]
 pub struct SimulatedModule {
     about: Device,
-    device: Mutex<SimulatedDevice>,
-    facts: OnceLock<FactSender<Event>>,
+    network: Arc<Network>,
+    /// The place of its link in the network, and of the module at the link.
+    link: usize,
+    end: usize,
 }
 
 impl SimulatedModule {
-    /// A module that is switched on at `now`.
+    /// A module that is switched on at `now`, with a link and a peer that nobody else has to do with.
     pub fn new(parameters: Parameters, now: Timestamp) -> Self {
+        let network = Network::of_module(&parameters, now);
+        SimulatedModule::of(network, &parameters.module_id).expect("the network was made for it")
+    }
+
+    /// The module of this resource identifier; none where no link of the network has it.
+    pub fn of(network: Arc<Network>, module_id: &str) -> Option<Self> {
+        let (link, end) = network.place_of_module(module_id)?;
         let about = Device {
-            resource_id: parameters.module_id.clone(),
+            resource_id: module_id.to_owned(),
             container: CONTAINER,
             kind: "qkdn-types:qkd-module",
             reference_point: "mq",
@@ -69,26 +76,17 @@ impl SimulatedModule {
             capabilities: CAPABILITIES,
             simulated: true,
         };
-        SimulatedModule { about, device: Mutex::new(SimulatedDevice::new(parameters, now)), facts: OnceLock::new() }
+        Some(SimulatedModule { about, network, link, end })
     }
 
-    fn device(&self) -> MutexGuard<'_, SimulatedDevice> {
-        self.device.lock().expect("nothing panics while it holds the device")
+    /// Reads the device as it is at `now`.
+    fn read<T>(&self, now: Timestamp, read: impl FnOnce(&SimulatedDevice) -> T) -> T {
+        self.network.with_link(self.link, now, |link| read(link.device(self.end)))
     }
 
-    /// Does something to the device at `now`, and passes on what it has to tell then.
-    fn with<T>(&self, now: Timestamp, act: impl FnOnce(&mut SimulatedDevice) -> T) -> T {
-        let (result, facts) = {
-            let mut device = self.device();
-            device.advance(now);
-            let result = act(&mut device);
-            device.settle();
-            (result, device.take_facts())
-        };
-        if let Some(sender) = self.facts.get() {
-            facts.into_iter().for_each(|fact| sender.send(fact));
-        }
-        result
+    /// Does something to the link that concerns others too.
+    fn change<T>(&self, now: Timestamp, change: impl FnOnce(&mut QkdLink, &mut u64) -> T) -> T {
+        self.network.change_link(self.link, now, change)
     }
 }
 
@@ -108,55 +106,47 @@ impl Driver for SimulatedModule {
     }
 
     fn start(&self, facts: FactSender<Event>) {
-        if self.facts.set(facts).is_err() {
-            tracing::warn!("a simulated module was started twice; its facts go where they went");
-        }
+        self.network.at_link(self.link, |link| link.device_mut(self.end).start(facts));
     }
 
     fn check(&self, old: &Config, new: &Config) -> Result<(), DriverError> {
-        self.device().check(old, new)
+        self.network.at_link(self.link, |link| link.device(self.end).check(old, new))
     }
 
     async fn configure(&self, config: Config, now: Timestamp) -> Result<(), DriverError> {
-        self.with(now, |device| device.configure(config));
+        self.change(now, |link, _| link.configure(self.end, config));
         Ok(())
     }
 
     async fn sample(&self, now: Timestamp) -> Result<Sample, DriverError> {
-        Ok(self.with(now, |device| device.sample()))
+        Ok(self.read(now, SimulatedDevice::sample))
     }
 
     async fn state(&self, now: Timestamp) -> Result<Operational, DriverError> {
-        Ok(self.with(now, |device| device.operational()))
+        Ok(self.read(now, SimulatedDevice::operational))
     }
 
     async fn act(&self, action: Action, user: &str, now: Timestamp) -> Result<Outcome, DriverError> {
         match action {
             Action::RunLinkDiagnostic(Call { input }) => {
-                self.with(now, |device| device.check_link(input.link_id.as_deref()))?;
+                self.read(now, |device| device.check_link(input.link_id.as_deref()))?;
                 let wait = std::time::Duration::from_secs(input.duration.into());
                 tokio::time::sleep(wait).await;
                 let ended = now.saturating_add(wait).map_err(|e| DriverError::Failed(e.to_string()))?;
-                let output = self.with(ended, |device| device.diagnose(&input.test, now));
+                let output = self.read(ended, |device| device.diagnose(&input.test, now));
                 Ok(Outcome::RunLinkDiagnostic(Box::new(Answer { output })))
             }
             Action::InjectFault(call) => {
-                let fault_id = self.with(now, |device| device.inject(call.input, user))?;
+                let fault_id = self.change(now, |link, numbers| link.inject(self.end, call.input, user, numbers))?;
                 Ok(Outcome::InjectFault(Answer { output: InjectOutput { fault_id } }))
             }
             Action::ClearFault(Call { input: which }) => {
-                let cleared = self.with(now, |device| device.clear(which.fault_id.as_deref(), user))?;
+                let cleared = self.change(now, |link, _| link.clear(self.end, which.fault_id.as_deref(), user))?;
                 Ok(Outcome::ClearFault(Answer { output: ClearOutput { cleared } }))
             }
             Action::ListFaults(_) => Ok(Outcome::ListFaults(Answer {
-                output: ListOutput { fault: self.with(now, |device| device.faults()) },
+                output: ListOutput { fault: self.network.with_link(self.link, now, |link| link.faults(self.end)) },
             })),
         }
-    }
-}
-
-impl SimulatedDevice {
-    fn take_facts(&mut self) -> Vec<Fact<Event>> {
-        std::mem::take(self.facts_mut())
     }
 }

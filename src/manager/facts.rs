@@ -1,14 +1,18 @@
 //! What devices tell, read from their YANG data: reports (10.3 steps 1 and 4), notifications, diagnoses.
 
+#[cfg(test)]
+mod tests;
+
 use jiff::Timestamp;
 use netconf::yang::Tree;
-use netconf::yang::serde::SerdeError;
+use netconf::yang::serde::{SerdeError, from_path, from_tree};
+use serde::{Deserialize, Serialize};
 
-use crate::model::{Equipment, Kind, Location, ResourceId};
-use crate::record::{Information, Module, Resource};
+use crate::model::{Equipment, Kind, Location, ResourceId, Severity};
+use crate::record::{AlarmKey, AlarmValue, Information, Module, Resource};
 
 /// What a device is and holds, as its own server tells it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Report {
     /// The kind that it turned out to be.
     pub kind: Kind,
@@ -29,53 +33,597 @@ pub struct Report {
 }
 
 /// What of a device's configuration and state the functions correlate.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Facts {
     #[default]
     Unknown,
+    QkdModule(Box<ModuleFacts>),
+    KeyManager(Box<KeyManagerFacts>),
+    OpticalSwitch(Box<SwitchFacts>),
+    RelayPoint(Box<RelayPointFacts>),
+    Controller(Box<ControllerFacts>),
 }
 
-/// An alarm as a device has it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ReportedAlarm {}
+/// Of a QKD module (Mq).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct ModuleFacts {
+    pub role: Option<String>,
+    pub protocol: Option<String>,
+    pub link: ModuleLink,
+    pub quantum_channel: Vec<QuantumChannel>,
+    pub active_channel: Option<String>,
+    pub source: Source,
+    pub state: ModuleState,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct ModuleLink {
+    pub link_id: Option<ResourceId>,
+    pub peer_module_id: Option<ResourceId>,
+    /// km
+    pub length: Option<f64>,
+    /// dB
+    pub expected_attenuation: Option<f64>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct QuantumChannel {
+    pub name: String,
+    /// `primary` or `backup`
+    #[serde(rename = "use")]
+    pub usage: Option<String>,
+    pub wavelength: Option<f64>,
+    pub enabled: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Source {
+    /// MHz
+    pub clock_rate: Option<f64>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct ModuleState {
+    pub module_id: Option<ResourceId>,
+    pub role: Option<String>,
+    pub protocol: Option<String>,
+    pub active_channel: Option<String>,
+    /// Percent
+    pub qber: Option<f64>,
+    /// bit/s
+    pub secret_key_rate: Option<f64>,
+    /// dB
+    pub channel_loss: Option<f64>,
+}
+
+/// Of a key manager (Mk).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct KeyManagerFacts {
+    pub source_module: Vec<ResourceId>,
+    pub relay_enabled: Option<bool>,
+    pub km_link: Vec<KmLink>,
+    pub state: KeyManagerState,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct KmLink {
+    pub name: String,
+    pub link_id: ResourceId,
+    pub peer_km_id: ResourceId,
+    pub qkd_link_id: Vec<ResourceId>,
+    pub service_state: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct KeyManagerState {
+    pub km_id: Option<ResourceId>,
+    pub key_store: Vec<KeyStore>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct KeyStore {
+    pub peer_km_id: ResourceId,
+    pub purpose: String,
+    pub resource_id: Option<ResourceId>,
+    pub residual_bits: Option<u64>,
+    pub generation_rate: Option<f64>,
+    pub consumption_rate: Option<f64>,
+}
+
+/// Of an optical switch or splitter (Mops).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct SwitchFacts {
+    pub port: Vec<Port>,
+    pub cross_connect: Vec<CrossConnect>,
+    pub state: SwitchState,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Port {
+    pub name: String,
+    pub admin_state: Option<String>,
+    pub link_id: Option<ResourceId>,
+    pub connected_to: Option<ResourceId>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct CrossConnect {
+    pub name: String,
+    pub input: String,
+    pub output: String,
+    pub link_id: Option<ResourceId>,
+    pub service_state: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct SwitchState {
+    pub switch_id: Option<ResourceId>,
+}
+
+/// Of a quantum relay point (Mqrp).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct RelayPointFacts {
+    pub segment: Vec<Segment>,
+    pub relay: Vec<Relay>,
+    pub state: RelayPointState,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Segment {
+    pub name: String,
+    pub link_id: Option<ResourceId>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Relay {
+    pub name: String,
+    pub first: String,
+    pub second: String,
+    #[serde(rename = "use")]
+    pub usage: Option<String>,
+    pub enabled: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct RelayPointState {
+    pub relay_point_id: Option<ResourceId>,
+}
+
+/// Of a controller (Mc).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct ControllerFacts {
+    pub state: ControllerState,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct ControllerState {
+    pub controller_id: Option<ResourceId>,
+}
+
+/// An alarm's newest status, as a device tells it in its list or in a notification.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ReportedAlarm {
+    pub key: AlarmKey,
+    /// The device's own `alarm-id`.
+    pub alarm_id: Option<String>,
+    /// When the status became this, by the device's clock.
+    pub time: Timestamp,
+    /// When it was last raised.
+    pub raised: Timestamp,
+    /// None: cleared.
+    pub severity: Option<Severity>,
+    /// The severity that it has, or had before it was cleared.
+    pub perceived_severity: Severity,
+    pub text: String,
+    pub class: Option<String>,
+    pub value: Option<AlarmValue>,
+    pub layer: Option<String>,
+    pub reference_point: Option<String>,
+    /// All statuses that the device still has, newest first; of a notification only that one.
+    pub history: Vec<(Timestamp, Option<Severity>, String)>,
+}
 
 /// A notification of a device.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DeviceEvent {
     pub time: Timestamp,
     pub sequence_number: Option<u64>,
     pub content: EventContent,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum EventContent {
     Alarm(Box<ReportedAlarm>),
-    /// Any other: its name, for the record.
+    /// A state of a resource changed: which (`oper-state`, …), and what it is now.
+    StateChange {
+        resource_id: ResourceId,
+        state: String,
+        new: String,
+    },
+    /// A control action at the controller went on: its identifier, its state, and why.
+    ControlAction {
+        action_id: String,
+        state: String,
+        text: Option<String>,
+    },
+    /// Any other, `module:name`.
     Other(String),
 }
 
 /// What a diagnostic found (10.1.1 step 3, 10.1.2 step 3).
-#[derive(Clone, Debug, PartialEq)]
-pub struct Diagnosis {}
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Diagnosis {
+    /// Identity: `qkdn-mq:fibre-cut`, `qkdn-mk:km-fault`, …
+    pub probable_cause: String,
+    /// Percent
+    pub confidence: f64,
+    #[serde(default)]
+    pub text: Option<String>,
+    #[serde(default)]
+    pub link_state: Option<String>,
+    /// Of a KM: whether key relay is affected.
+    #[serde(default)]
+    pub relay_affected: Option<bool>,
+    #[serde(default)]
+    pub measured: Option<Measured>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Measured {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub qber: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline_qber: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel_loss: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_attenuation: Option<f64>,
+}
 
 impl Report {
-    /// Reads all that a device of our modules reported; `data` is of the manager's device schema.
+    /// Reads all that a device of our modules reported; `data` is of the device schema. Of a device that has none of our containers the
+    /// kind stays unknown.
     pub fn read(data: &Tree) -> Result<Report, SerdeError> {
-        let _ = data;
-        Ok(Report::default())
+        let kinds = [Kind::QkdModule, Kind::RelayPoint, Kind::OpticalSwitch, Kind::KeyManager, Kind::Controller];
+        let mut report = Report::default();
+        for kind in kinds {
+            let container = format!("/{}", kind.container().expect("these have one"));
+            let Some(common) = from_path::<Common>(data, &container)? else { continue };
+            report.facts = match kind {
+                Kind::QkdModule => read_facts(data, &container, Facts::QkdModule)?,
+                Kind::RelayPoint => read_facts(data, &container, Facts::RelayPoint)?,
+                Kind::OpticalSwitch => read_facts(data, &container, Facts::OpticalSwitch)?,
+                Kind::KeyManager => read_facts(data, &container, Facts::KeyManager)?,
+                Kind::Controller => read_facts(data, &container, Facts::Controller)?,
+                Kind::Unknown => Facts::Unknown,
+            };
+            report.kind = kind;
+            report.id = report.facts.device_id();
+            report.admin_state = common.admin_state;
+            report.service_state = common.service_state;
+            report.oper_state = common.state.oper_state;
+            report.equipment = common.state.equipment;
+            report.location = common.location;
+            report.resources = common.resource;
+            report.performance = common.performance.information;
+            break;
+        }
+        if let Some(alarms) = from_path::<Alarms>(data, "/ietf-alarms:alarms/alarm-list")? {
+            report.alarms = alarms.alarm.into_iter().filter_map(ListedAlarm::reported).collect();
+        }
+        Ok(report)
     }
+}
+
+fn read_facts<T: for<'de> Deserialize<'de>>(
+    data: &Tree,
+    container: &str,
+    wrap: fn(Box<T>) -> Facts,
+) -> Result<Facts, SerdeError> {
+    Ok(from_path::<T>(data, container)?.map_or(Facts::Unknown, |facts| wrap(Box::new(facts))))
+}
+
+impl Facts {
+    fn device_id(&self) -> Option<ResourceId> {
+        match self {
+            Facts::Unknown => None,
+            Facts::QkdModule(facts) => facts.state.module_id.clone(),
+            Facts::KeyManager(facts) => facts.state.km_id.clone(),
+            Facts::OpticalSwitch(facts) => facts.state.switch_id.clone(),
+            Facts::RelayPoint(facts) => facts.state.relay_point_id.clone(),
+            Facts::Controller(facts) => facts.state.controller_id.clone(),
+        }
+    }
+}
+
+impl ModuleFacts {
+    /// `transmitter` or `receiver`, as it is in fact.
+    pub fn role(&self) -> Option<&str> {
+        self.state.role.as_deref().or(self.role.as_deref())
+    }
+
+    /// A channel to switch to: enabled, and not the one in use.
+    pub fn backup_channel(&self) -> Option<&QuantumChannel> {
+        let active = self.state.active_channel.as_deref().or(self.active_channel.as_deref());
+        let usable =
+            |channel: &&QuantumChannel| channel.enabled != Some(false) && channel.usage.as_deref() == Some("backup");
+        self.quantum_channel.iter().filter(usable).find(|channel| Some(channel.name.as_str()) != active)
+    }
+}
+
+/// What the containers of all kinds have.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+struct Common {
+    admin_state: Option<String>,
+    service_state: Option<String>,
+    location: Location,
+    state: CommonState,
+    resource: Vec<Resource>,
+    performance: CommonPerformance,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+struct CommonState {
+    oper_state: Option<String>,
+    equipment: Equipment,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct CommonPerformance {
+    information: Vec<Information>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Alarms {
+    alarm: Vec<ListedAlarm>,
+}
+
+/// An entry of `alarm-list`, or an `alarm-notification`.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct ListedAlarm {
+    resource: String,
+    alarm_type_id: String,
+    #[serde(default)]
+    alarm_type_qualifier: String,
+    #[serde(default)]
+    time: Option<Timestamp>,
+    #[serde(default)]
+    is_cleared: Option<bool>,
+    #[serde(default)]
+    last_raised: Option<Timestamp>,
+    #[serde(default)]
+    last_changed: Option<Timestamp>,
+    perceived_severity: String,
+    alarm_text: String,
+    #[serde(default)]
+    status_change: Vec<ListedChange>,
+    #[serde(rename = "qkdn-alarms:alarm-id", default)]
+    alarm_id: Option<String>,
+    #[serde(rename = "qkdn-alarms:alarm-source-id", default)]
+    source_id: Option<String>,
+    #[serde(rename = "qkdn-alarms:alarm-class", default)]
+    class: Option<String>,
+    #[serde(rename = "qkdn-alarms:alarm-value", default)]
+    value: Option<AlarmValue>,
+    #[serde(rename = "qkdn-alarms:layer", default)]
+    layer: Option<String>,
+    #[serde(rename = "qkdn-alarms:reference-point", default)]
+    reference_point: Option<String>,
+    #[serde(rename = "qkdn-alarms:management-operation", default)]
+    operation: Option<Operation>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct ListedChange {
+    time: Timestamp,
+    perceived_severity: String,
+    alarm_text: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+struct Operation {
+    event_notify: EventNotify,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+struct EventNotify {
+    sequence_number: Option<u64>,
+}
+
+/// None: `cleared`, or a severity that RFC 8632 does not have.
+fn severity(text: &str) -> Option<Severity> {
+    Some(match text {
+        "indeterminate" => Severity::Indeterminate,
+        "warning" => Severity::Warning,
+        "minor" => Severity::Minor,
+        "major" => Severity::Major,
+        "critical" => Severity::Critical,
+        _ => return None,
+    })
+}
+
+impl ListedAlarm {
+    /// None where there is no time at all, which the model does not allow.
+    fn reported(self) -> Option<ReportedAlarm> {
+        let time = self.last_changed.or(self.time).or(self.last_raised)?;
+        let resource = self.source_id.unwrap_or_else(|| resource_of(&self.resource).to_owned());
+        let told = severity(&self.perceived_severity);
+        let history: Vec<_> =
+            self.status_change.into_iter().map(|c| (c.time, severity(&c.perceived_severity), c.alarm_text)).collect();
+        let last = history.iter().find_map(|(_, severity, _)| *severity);
+        let now = if self.is_cleared == Some(true) { None } else { told };
+        let history = if history.is_empty() { vec![(time, now, self.alarm_text.clone())] } else { history };
+        Some(ReportedAlarm {
+            key: AlarmKey {
+                resource,
+                alarm_type_id: self.alarm_type_id,
+                alarm_type_qualifier: self.alarm_type_qualifier,
+            },
+            alarm_id: self.alarm_id,
+            time,
+            raised: self.last_raised.unwrap_or(time),
+            severity: now,
+            perceived_severity: told.or(last).unwrap_or(Severity::Indeterminate),
+            text: self.alarm_text,
+            class: self.class,
+            value: self.value,
+            layer: self.layer,
+            reference_point: self.reference_point,
+            history,
+        })
+    }
+}
+
+/// The resource-id in an instance-identifier of a `resource` list, or the text itself.
+fn resource_of(resource: &str) -> &str {
+    let inside = resource.split_once("resource-id=").map(|(_, rest)| rest.trim_end_matches(']'));
+    let quoted = inside.and_then(|inside| {
+        let quote = inside.chars().next().filter(|quote| matches!(quote, '\'' | '"'))?;
+        inside.strip_prefix(quote)?.strip_suffix(quote)
+    });
+    quoted.unwrap_or(resource)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Notified {
+    #[serde(rename = "ietf-alarms:alarm-notification", default)]
+    alarm: Option<ListedAlarm>,
+    #[serde(rename = "qkdn-common:state-change", default)]
+    state_change: Option<StateChange>,
+    #[serde(rename = "qkdn-mc:control-action-state", default)]
+    control_action: Option<ControlActionState>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+struct StateChange {
+    management_operation: Operation,
+    resource_id: ResourceId,
+    admin_state: Option<New>,
+    service_state: Option<New>,
+    oper_state: Option<New>,
+    channel_state: Option<New>,
+    alignment_state: Option<New>,
+    synchronization_state: Option<New>,
+}
+
+#[derive(Deserialize)]
+struct New {
+    new: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+struct ControlActionState {
+    management_operation: Operation,
+    action_id: String,
+    state: String,
+    state_text: Option<String>,
+}
+
+/// `management-operation` of a notification that is of no interest otherwise.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+struct AnyNotification {
+    management_operation: Operation,
 }
 
 impl DeviceEvent {
-    pub fn read(time: Timestamp, event: &Tree) -> Result<DeviceEvent, SerdeError> {
-        let _ = event;
-        Ok(DeviceEvent { time, sequence_number: None, content: EventContent::Other(String::new()) })
+    /// Reads a notification, of the device schema; `time` is its `eventTime`.
+    pub fn read(time: Timestamp, notification: &Tree) -> Result<DeviceEvent, SerdeError> {
+        let notified: Notified = from_tree(notification)?;
+        let event = |operation: Operation, content| DeviceEvent {
+            time,
+            sequence_number: operation.event_notify.sequence_number,
+            content,
+        };
+        if let Some(mut alarm) = notified.alarm {
+            let operation = alarm.operation.take().unwrap_or_default();
+            if let Some(alarm) = alarm.reported() {
+                return Ok(event(operation, EventContent::Alarm(Box::new(alarm))));
+            }
+            return Ok(event(operation, EventContent::Other("ietf-alarms:alarm-notification".to_owned())));
+        }
+        if let Some(change) = notified.state_change {
+            let StateChange { resource_id, admin_state, service_state, oper_state, .. } = change;
+            let states = [
+                ("admin-state", admin_state),
+                ("service-state", service_state),
+                ("oper-state", oper_state),
+                ("channel-state", change.channel_state),
+                ("alignment-state", change.alignment_state),
+                ("synchronization-state", change.synchronization_state),
+            ];
+            let changed = states.into_iter().find_map(|(name, state)| state.map(|state| (name, state.new)));
+            let content = match changed {
+                Some((state, new)) => EventContent::StateChange { resource_id, state: state.to_owned(), new },
+                None => EventContent::Other("qkdn-common:state-change".to_owned()),
+            };
+            return Ok(event(change.management_operation, content));
+        }
+        if let Some(ControlActionState { management_operation, action_id, state, state_text }) = notified.control_action
+        {
+            return Ok(event(management_operation, EventContent::ControlAction { action_id, state, text: state_text }));
+        }
+        let schema = notification.schema();
+        let Some(child) = notification.root().iter().next() else {
+            return Ok(event(Operation::default(), EventContent::Other(String::new())));
+        };
+        let path = schema.path(child.node);
+        let other = from_path::<AnyNotification>(notification, &path)?.unwrap_or_default();
+        Ok(event(other.management_operation, EventContent::Other(path.trim_start_matches('/').to_owned())))
     }
 }
 
+#[derive(Deserialize)]
+struct Diagnosed {
+    #[serde(rename = "qkdn-mq:run-link-diagnostic", default)]
+    link: Option<Output>,
+    #[serde(rename = "qkdn-mk:run-relay-diagnostic", default)]
+    relay: Option<Output>,
+}
+
+#[derive(Deserialize)]
+struct Output {
+    output: Diagnosis,
+}
+
 impl Diagnosis {
-    pub fn read(output: &Tree) -> Result<Diagnosis, SerdeError> {
-        let _ = output;
-        Ok(Diagnosis {})
+    /// Reads the reply to a diagnostic: the RPC's node with its output, of the device schema. Any other is an error.
+    pub fn read(reply: &Tree) -> Result<Diagnosis, SerdeError> {
+        let diagnosed: Diagnosed = from_tree(reply)?;
+        let output = diagnosed.link.or(diagnosed.relay).map(|output| output.output);
+        output.ok_or_else(|| SerdeError { reason: "it is no diagnostic's reply".to_owned(), ..SerdeError::default() })
     }
 }

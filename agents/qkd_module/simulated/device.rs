@@ -1,28 +1,21 @@
-//! The simulated device as a state machine: it lives in ticks of a second, and the time is an argument.
+//! The simulated device as a state machine: it lives with its link, in ticks of a second, and the time is an argument.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::super::diagnostic::{UNEXPLAINED_QBER, explained_qber};
-use super::super::fault::Fault;
-use super::super::model::{AlignmentState, ChannelState, Config, Event, KeyGeneration, SynchronizationState};
-use super::optics::{Optics, Wander};
+use super::super::model::{AlignmentState, ChannelState, Config, Event, KeyGeneration, Source, SynchronizationState};
+use super::tell::{MODULE_KIND, text};
 use super::{Parameters, report};
 use crate::alarm::{Direction, Severity, Threshold, Watch};
-use crate::driver::{Condition, DriverError, Fact, LogClass, LogFact, StateChange};
+use crate::driver::{Condition, DriverError, Fact, FactSender};
+use crate::fault::{Fault, grown};
+use crate::network::light::{Injected, Light};
+use crate::network::optics::Optics;
 use crate::physics::System;
 use crate::random::{Drift, Noise};
 use crate::state::{AdminState, OperState};
-
-/// Step of virtual time. Noise belongs to the tick, not to the sample, so that what is seen does not depend on how often one looks.
-const TICK: SignedDuration = SignedDuration::from_secs(1);
-
-/// Ticks lived through one by one after a pause; the rest is skipped. A day's worth takes a fraction of a second.
-const MAX_TICKS: i64 = 86_400;
-
-/// Faults at once. More are refused.
-pub(super) const MAX_FAULTS: usize = 64;
 
 /// Sifted bits of one key block.
 const BLOCK_BITS: f64 = 100_000.0;
@@ -42,24 +35,27 @@ const JUDGEMENT_TICKS: u32 = 3;
 /// Time over which unexplained QBER is averaged before it is suspicious, ticks.
 const SUSPICION_MEMORY: f64 = 5.0;
 
+/// One end of a [`QkdLink`](crate::network), but for the light, which both ends share.
 #[derive(Debug)]
-pub struct SimulatedDevice {
+pub(crate) struct SimulatedDevice {
     pub(super) parameters: Parameters,
-    pub(super) config: Config,
-    pub(super) faults: BTreeMap<u64, Injected>,
-    last_fault: u64,
+    /// Loss of the link by design, dB.
+    design_loss_db: f64,
+    pub(crate) config: Config,
+    /// Those of the module itself; the link has the others.
+    pub(crate) faults: BTreeMap<u64, Injected>,
     noise: Noise,
-    loss_drift: Drift,
-    misalignment_drift: Drift,
     heat_drift: Drift,
-    /// Drawn anew every tick: loss, QBER, visibility, detections.
-    pub(super) jitter: [f64; 4],
     pub(super) booted: Timestamp,
     pub(super) now: Timestamp,
-    ticked: Timestamp,
     /// Ticks since it was last switched on; the start of counting.
     pub(super) started: Option<u64>,
+    /// The link as it was last seen: light, noise of the tick, channel in use, system as configured.
     pub(super) optics: Optics,
+    pub(super) jitter: [f64; 4],
+    pub(super) channel: Option<String>,
+    pub(super) system: System,
+    pub(super) peer: Stance,
     pub(super) counted: Counted,
     pub(super) abort: Watch,
     unexplained: f64,
@@ -67,16 +63,21 @@ pub struct SimulatedDevice {
     pub(super) states: States,
     pub(super) changed: BTreeMap<&'static str, Timestamp>,
     pub(super) conditions: Vec<Condition>,
-    facts: Vec<Fact<Event>>,
+    pub(super) facts: Vec<Fact<Event>>,
+    pub(super) sender: Option<FactSender<Event>>,
 }
 
-#[derive(Clone, Debug)]
-pub(super) struct Injected {
-    pub(super) fault: Fault,
-    pub(super) at: Timestamp,
-    pub(super) by: String,
-    /// The quantum channel in use then, for a fault that stands on it.
-    channel: Option<String>,
+/// What a module lets its peer know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stance {
+    pub(super) lit: bool,
+    /// It is switched off by command.
+    pub(super) disabled: bool,
+    pub(super) in_use: bool,
+    pub(super) starting: bool,
+    pub(super) aborted: bool,
+    /// Nothing of its own keeps it from making key.
+    pub(super) sound: bool,
 }
 
 /// Amounts since the start, as reals: a slow link makes less than a bit a tick.
@@ -107,13 +108,26 @@ pub(super) struct States {
     pub(super) key_generation: KeyGeneration,
 }
 
+/// The system with its source as the transmitter's configuration has it, or else the receiver's.
+pub(crate) fn configured(design: &System, transmitter: &Source, receiver: &Source) -> System {
+    let clock_rate = transmitter.clock_rate.or(receiver.clock_rate);
+    let signal = transmitter.mean_photon_number.or(receiver.mean_photon_number);
+    let decoy = transmitter.decoy_mean_photon_number.or(receiver.decoy_mean_photon_number);
+    System {
+        clock_hz: clock_rate.map_or(design.clock_hz, |mhz| mhz * 1e6),
+        signal_intensity: signal.unwrap_or(design.signal_intensity),
+        decoy_intensity: decoy.unwrap_or(design.decoy_intensity),
+        ..*design
+    }
+}
+
 impl SimulatedDevice {
-    /// A module of this kind, switched on at `now`, unconfigured.
-    pub fn new(parameters: Parameters, now: Timestamp) -> Self {
-        let mut noise = Noise::seeded(parameters.seed);
+    /// A module of this kind, switched on at `now`, unconfigured, at a link of this loss by design in dB.
+    pub(crate) fn new(parameters: Parameters, design_loss_db: f64, now: Timestamp) -> Self {
+        let mut noise = Noise::seeded(parameters.seed ^ parameters.role as u64);
         let jitter = [(); 4].map(|()| noise.normal());
         let config = Config::default();
-        let optics = Optics::new(&parameters.system, design_loss(&parameters, &config), Wander::default(), &[]);
+        let system = parameters.system;
         let states = States {
             oper: OperState::Starting,
             link: OperState::Starting,
@@ -127,54 +141,81 @@ impl SimulatedDevice {
             abort: abort_watch(&config),
             suspicious: judgement(UNEXPLAINED_QBER, UNEXPLAINED_QBER / 2.0),
             parameters,
+            design_loss_db,
             config,
             faults: BTreeMap::new(),
-            last_fault: 0,
             noise,
-            loss_drift: Drift::new(0.05, 3600.0),
-            misalignment_drift: Drift::new(0.001, 1800.0),
             heat_drift: Drift::new(0.5, 3600.0),
-            jitter,
             booted: now,
             now,
-            ticked: now,
             started: Some(0),
-            optics,
+            optics: Optics::at_rest(system, design_loss_db),
+            jitter,
+            channel: None,
+            system,
+            peer: Stance { lit: true, disabled: false, in_use: true, starting: true, aborted: false, sound: true },
             counted: Counted { authentication_key: AUTHENTICATION_POOL, ..Counted::default() },
             unexplained: 0.0,
             states,
             changed: BTreeMap::new(),
             conditions: Vec::new(),
             facts: Vec::new(),
+            sender: None,
         }
     }
 
-    pub(super) fn facts_mut(&mut self) -> &mut Vec<Fact<Event>> {
-        &mut self.facts
-    }
-
-    /// Lives until `now`. A clock set back stands still until the time is made up, but for more than [`MAX_TICKS`] it starts anew there.
-    pub fn advance(&mut self, now: Timestamp) {
-        let behind = now.duration_since(self.ticked).as_secs();
-        if behind.abs() > MAX_TICKS {
-            let pause = SignedDuration::from_secs(behind - behind.signum() * MAX_TICKS.min(behind.max(0)));
-            self.ticked = self.ticked.saturating_add(pause).expect("a signed duration has no calendar units");
+    /// A second passes.
+    pub(crate) fn step(&mut self) {
+        self.heat_drift.step(&mut self.noise);
+        if let Some(ticks) = &mut self.started {
+            *ticks += 1;
         }
-        while now.duration_since(self.ticked) >= TICK {
-            self.ticked = self.ticked.saturating_add(TICK).expect("a signed duration has no calendar units");
-            self.now = self.ticked;
-            self.tick();
+    }
+
+    /// It is `now`; faults whose time is over go.
+    pub(crate) fn live(&mut self, now: Timestamp) {
+        self.now = now;
+        let expired: Vec<(u64, Injected)> = self.faults.extract_if(.., |_, injected| injected.is_over(now)).collect();
+        for (number, injected) in expired {
+            self.tell_expired(number, &injected.by);
         }
-        self.now = self.now.max(now);
     }
 
-    /// Brings what is seen from outside up to date with what was done to the device at this moment.
-    pub fn settle(&mut self) {
-        self.expire();
-        self.refresh();
+    /// Takes in what the link is like now.
+    pub(crate) fn see(&mut self, light: &Light, system: System) {
+        self.optics.clone_from(&light.optics);
+        self.jitter = light.jitter;
+        self.system = system;
+        if self.channel.as_deref() != light.channel() {
+            self.channel = light.channel().map(str::to_owned);
+        }
     }
 
-    pub fn check(&self, old: &Config, new: &Config) -> Result<(), DriverError> {
+    /// What the peer is to know.
+    pub(crate) fn stance(&self) -> Stance {
+        Stance {
+            lit: self.is_lit(),
+            disabled: self.config.admin_state == AdminState::Disabled,
+            in_use: self.in_use(),
+            starting: self.is_starting(),
+            aborted: self.abort.judgement().is_some(),
+            sound: !self.fails() && !self.has(|fault| fault.authentication_failure.is_some()),
+        }
+    }
+
+    /// States and conditions as they follow from what is seen.
+    pub(crate) fn conclude(&mut self, peer: Stance) {
+        self.peer = peer;
+        let states = self.judged_states();
+        self.enter(states);
+        let conditions = self.judged_conditions();
+        if conditions != self.conditions {
+            self.conditions = conditions;
+            self.tell_conditions();
+        }
+    }
+
+    pub(crate) fn check(&self, old: &Config, new: &Config) -> Result<(), DriverError> {
         if !old.service_state.may_become(new.service_state) {
             let reason = format!("{} does not become {} in one step", old.service_state, new.service_state);
             return Err(DriverError::refused("service-state", reason));
@@ -185,7 +226,7 @@ impl SimulatedDevice {
         if new.protocol.as_deref().is_some_and(|protocol| protocol != report::PROTOCOL) {
             return Err(DriverError::refused("protocol", "the module supports decoy-state BB84 only"));
         }
-        let system = self.system(new);
+        let system = configured(&self.parameters.system, &new.source, &new.source);
         if system.decoy_intensity <= 0.0 || system.decoy_intensity >= system.signal_intensity {
             let reason = format!(
                 "the decoy intensity {} is not between zero and the signal intensity {}",
@@ -200,7 +241,7 @@ impl SimulatedDevice {
     }
 
     /// Puts a checked configuration into effect.
-    pub fn configure(&mut self, config: Config) {
+    pub(crate) fn configure(&mut self, config: Config) {
         if config.thresholds.qber != self.config.thresholds.qber {
             self.abort = abort_watch(&config);
         }
@@ -218,44 +259,25 @@ impl SimulatedDevice {
         self.config = config;
     }
 
-    /// A fault from now on; its identifier.
-    pub fn inject(&mut self, fault: Fault, by: &str) -> Result<String, DriverError> {
-        fault.check()?;
-        if let Some(id) = fault.resource_id.as_deref().filter(|id| !self.resource_ids().contains(*id)) {
-            return Err(DriverError::refused("resource-id", format!("the module has no resource {id}")));
+    /// Refuses a fault that a QKD module cannot have, or that is another's.
+    pub(crate) fn check_fault(&self, fault: &Fault) -> Result<(), DriverError> {
+        fault.check_module()?;
+        match fault.resource_id.as_deref().filter(|id| !self.resource_ids().contains(*id)) {
+            None => Ok(()),
+            Some(id) => Err(DriverError::refused("resource-id", format!("the module has no resource {id}"))),
         }
-        if self.faults.len() >= MAX_FAULTS {
-            return Err(DriverError::Failed(format!("there are {MAX_FAULTS} faults already; clear one first")));
-        }
-        self.last_fault += 1;
+    }
+
+    /// A fault of the module itself from now on.
+    pub(crate) fn inject(&mut self, number: u64, injected: Injected) {
+        let fault = &injected.fault;
         self.counted.tampers += u64::from(fault.tamper.is_some());
         self.counted.authentication_failures += u64::from(fault.authentication_failure.is_some());
         self.counted.qrng_failures += u64::from(fault.random_number_failure.is_some());
-        let channel = self.config.channel().map(|channel| channel.name.clone());
-        let id = format!("fault-{}", self.last_fault);
-        self.tell_log("fault-injected", format!("{id}: {}", report::name(&fault)), by);
-        self.faults.insert(self.last_fault, Injected { fault, at: self.now, by: by.to_owned(), channel });
-        Ok(id)
+        self.faults.insert(number, injected);
     }
 
-    /// Takes one fault away, or all; how many.
-    pub fn clear(&mut self, id: Option<&str>, by: &str) -> Result<u32, DriverError> {
-        let cleared: Vec<u64> = match id {
-            None => self.faults.keys().copied().collect(),
-            Some(id) => {
-                let number = id.strip_prefix("fault-").and_then(|number| number.parse().ok());
-                let known = number.filter(|number| self.faults.contains_key(number));
-                vec![known.ok_or_else(|| DriverError::Missing(format!("there is no fault {id}")))?]
-            }
-        };
-        for number in &cleared {
-            self.faults.remove(number);
-            self.tell_log("fault-cleared", format!("fault-{number}"), by);
-        }
-        Ok(u32::try_from(cleared.len()).expect("at most MAX_FAULTS"))
-    }
-
-    pub fn check_link(&self, link: Option<&str>) -> Result<(), DriverError> {
+    pub(crate) fn check_link(&self, link: Option<&str>) -> Result<(), DriverError> {
         match link.filter(|link| *link != self.link_id()) {
             None => Ok(()),
             Some(other) => Err(DriverError::refused("link-id", format!("{other} does not end in this module"))),
@@ -266,24 +288,30 @@ impl SimulatedDevice {
         self.config.link.link_id.as_deref().unwrap_or(&self.parameters.link_id)
     }
 
-    /// The system as configured.
-    pub(super) fn system(&self, config: &Config) -> System {
-        let (by_design, source) = (self.parameters.system, &config.source);
-        System {
-            clock_hz: source.clock_rate.map_or(by_design.clock_hz, |mhz| mhz * 1e6),
-            signal_intensity: source.mean_photon_number.unwrap_or(by_design.signal_intensity),
-            decoy_intensity: source.decoy_mean_photon_number.unwrap_or(by_design.decoy_intensity),
-            ..by_design
-        }
+    pub(crate) fn source(&self) -> &Source {
+        &self.config.source
     }
 
     pub(super) fn expected_attenuation(&self) -> f64 {
-        self.config.link.expected_attenuation.unwrap_or_else(|| design_loss(&self.parameters, &self.config))
+        self.config.link.expected_attenuation.unwrap_or(self.design_loss_db)
     }
 
     /// Light is on: enabled, not failed, and used or ready to be.
-    pub(super) fn is_lit(&self) -> bool {
-        self.config.admin_state == AdminState::Enabled && !self.has(|fault| fault.module_failure.is_some())
+    pub(crate) fn is_lit(&self) -> bool {
+        self.config.admin_state == AdminState::Enabled && self.answers()
+    }
+
+    /// Its peer hears of it over the classical channel.
+    pub(crate) fn answers(&self) -> bool {
+        !self.has(|fault| fault.module_failure.is_some())
+    }
+
+    /// How much hotter it is than by design, degrees Celsius.
+    pub(crate) fn warming(&self) -> f64 {
+        let heat = |injected: &Injected| {
+            injected.fault.temperature.map(|t| t.offset * grown(t.ramp_time, injected.age(self.now)))
+        };
+        self.heat_drift.value() + self.faults.values().filter_map(heat).sum::<f64>()
     }
 
     pub(super) fn has(&self, part: impl Fn(&Fault) -> bool) -> bool {
@@ -293,6 +321,7 @@ impl SimulatedDevice {
     /// The QBER in percent as measured, with the noise of the tick; nothing where nothing is sifted.
     pub(super) fn qber(&self) -> Option<f64> {
         let sifting = self.is_lit()
+            && self.peer.lit
             && self.optics.light
             && self.optics.synchronized
             && self.optics.detectors_sound
@@ -312,7 +341,7 @@ impl SimulatedDevice {
         })
     }
 
-    pub(super) fn secret_key_rate(&self) -> f64 {
+    pub(crate) fn secret_key_rate(&self) -> f64 {
         if self.states.key_generation != KeyGeneration::Running {
             return 0.0;
         }
@@ -320,23 +349,8 @@ impl SimulatedDevice {
         self.optics.point.vacuum_weak.secret_key_rate * kept
     }
 
-    fn tick(&mut self) {
-        for drift in [&mut self.loss_drift, &mut self.misalignment_drift, &mut self.heat_drift] {
-            drift.step(&mut self.noise);
-        }
-        self.jitter = [(); 4].map(|()| self.noise.normal());
-        if let Some(ticks) = &mut self.started {
-            *ticks += 1;
-        }
-        self.expire();
-        self.refresh();
-        self.judge();
-        self.refresh();
-        self.count();
-    }
-
     /// Averages what the device judges by itself over ticks: abort, and the suspicion of an eavesdropper.
-    fn judge(&mut self) {
+    pub(crate) fn judge(&mut self) {
         let Some(qber) = self.qber() else {
             self.abort.gap();
             self.unexplained = 0.0;
@@ -345,9 +359,8 @@ impl SimulatedDevice {
         };
         self.abort.sample(qber);
         let visibility = (1.0 - 2.0 * self.optics.misalignment) * 100.0;
-        let system = self.system(&self.config);
-        let dark = self.optics.background_yield * system.clock_hz;
-        let unexplained = qber - explained_qber(&system, self.optics.loss_db, visibility, dark);
+        let dark = self.optics.background_yield * self.system.clock_hz;
+        let unexplained = qber - explained_qber(&self.system, self.optics.loss_db, visibility, dark);
         self.unexplained += (unexplained - self.unexplained) / SUSPICION_MEMORY;
         let share = self.optics.point.qber;
         let bits = self.optics.point.sifted_key_rate.max(1.0) * 2.0 * SUSPICION_MEMORY;
@@ -357,7 +370,8 @@ impl SimulatedDevice {
         self.counted.suspicions += u64::from(now && !before);
     }
 
-    fn count(&mut self) {
+    /// Counts what a second made.
+    pub(crate) fn count(&mut self) {
         let (sifted, secret) = (self.sifted_key_rate(), self.secret_key_rate());
         let counted = &mut self.counted;
         counted.sifted_bits += sifted;
@@ -370,129 +384,9 @@ impl SimulatedDevice {
         }
     }
 
-    fn expire(&mut self) {
-        let now = self.now;
-        let over = |injected: &Injected| {
-            let age = now.duration_since(injected.at);
-            injected.fault.duration.is_some_and(|seconds| age >= SignedDuration::from_secs(seconds.into()))
-        };
-        let expired: Vec<u64> = self.faults.iter().filter(|(_, injected)| over(injected)).map(|(id, _)| *id).collect();
-        for id in expired {
-            if let Some(injected) = self.faults.remove(&id) {
-                self.tell_log("fault-cleared", format!("fault-{id}: its time is over"), &injected.by);
-            }
-        }
-    }
-
-    /// Optics, states and conditions as they follow from faults, configuration and drift.
-    fn refresh(&mut self) {
-        let channel = self.config.channel().map(|channel| channel.name.as_str());
-        let here = |injected: &&Injected| !injected.fault.is_of_channel() || injected.channel.as_deref() == channel;
-        let age = |injected: &Injected| self.now.duration_since(injected.at).as_secs_f64().max(0.0);
-        let faults: Vec<(&Fault, f64)> =
-            self.faults.values().filter(here).map(|injected| (&injected.fault, age(injected))).collect();
-        let wander = Wander {
-            loss_db: self.loss_drift.value(),
-            misalignment: self.misalignment_drift.value(),
-            module_celsius: self.heat_drift.value(),
-        };
-        let loss = design_loss(&self.parameters, &self.config);
-        self.optics = Optics::new(&self.system(&self.config), loss, wander, &faults);
-        let states = self.judged_states();
-        self.enter(states);
-        let conditions = self.judged_conditions();
-        if conditions != self.conditions {
-            self.conditions = conditions;
-            if !self.facts.contains(&Fact::ConditionsChanged) {
-                self.facts.push(Fact::ConditionsChanged);
-            }
-        }
-    }
-
-    fn enter(&mut self, new: States) {
-        let old = std::mem::replace(&mut self.states, new);
-        let (module, link) = (self.parameters.module_id.clone(), self.link_id().to_owned());
-        let reason = self.reason();
-        if old.oper != new.oper {
-            self.counted.system_changes += 1;
-            self.tell_change(module.clone(), MODULE_KIND, "oper-state", text(&old.oper), text(&new.oper), reason);
-        }
-        if old.link != new.link {
-            self.tell_change(link, "qkdn-types:qkd-link", "oper-state", text(&old.link), text(&new.link), reason);
-        }
-        if old.alignment != new.alignment {
-            self.counted.alignment_changes += 1;
-            self.counted.optimizations += u64::from(new.alignment == AlignmentState::Aligned);
-            let (old, new) = (text(&old.alignment), text(&new.alignment));
-            self.tell_change(module.clone(), MODULE_KIND, "alignment-state", old, new, reason);
-        }
-        if old.synchronization != new.synchronization {
-            let (old, new) = (text(&old.synchronization), text(&new.synchronization));
-            self.tell_change(module, MODULE_KIND, "synchronization-state", old, new, reason);
-        }
-    }
-
-    fn reason(&self) -> &'static str {
-        if self.config.admin_state == AdminState::Disabled {
-            "disabled"
-        } else if self.fails() {
-            "equipment fails"
-        } else if !self.optics.light {
-            "no light"
-        } else if !self.optics.synchronized {
-            "no synchronization"
-        } else if self.optics.classical_loss >= CLASSICAL_DOWN {
-            "no classical channel"
-        } else if self.abort.judgement().is_some() {
-            "QBER too high"
-        } else {
-            "measured"
-        }
-    }
-
-    fn tell_change(
-        &mut self,
-        resource: String,
-        kind: &'static str,
-        state: &'static str,
-        old: String,
-        new: String,
-        reason: &str,
-    ) {
-        let of = if kind == MODULE_KIND { "module" } else { "link" };
-        self.changed.insert(of, self.now);
-        let reason = reason.to_owned();
-        self.facts.push(Fact::StateChanged(StateChange { time: self.now, resource, kind, state, old, new, reason }));
-    }
-
-    fn tell_log(&mut self, event: &'static str, text: String, user: &str) {
-        self.facts.push(Fact::Log(LogFact {
-            time: self.now,
-            resource: self.parameters.module_id.clone(),
-            class: LogClass::Event,
-            event,
-            text,
-            user: Some(user.to_owned()),
-        }));
-    }
-
     fn resource_ids(&self) -> BTreeSet<String> {
         self.resources().into_iter().map(|resource| resource.resource_id).collect()
     }
-}
-
-pub(super) const MODULE_KIND: &str = "qkdn-types:qkd-module";
-
-/// The name of a state, as YANG has it.
-fn text(state: &impl serde::Serialize) -> String {
-    match serde_json::to_value(state) {
-        Ok(serde_json::Value::String(name)) => name,
-        other => unreachable!("a state is an enumeration, not {other:?}"),
-    }
-}
-
-fn design_loss(parameters: &Parameters, config: &Config) -> f64 {
-    parameters.system.loss_db(config.link.length.unwrap_or(parameters.length_km)) + parameters.extra_loss_db
 }
 
 fn judgement(level: f64, hysteresis: f64) -> Watch {

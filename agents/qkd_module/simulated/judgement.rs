@@ -15,7 +15,7 @@ const MISALIGNED: f64 = 0.10;
 impl SimulatedDevice {
     pub(super) fn judged_states(&self) -> States {
         let (lit, optics) = (self.is_lit(), &self.optics);
-        let starting = self.started.is_none_or(|ticks| ticks < START_TICKS);
+        let starting = self.is_starting() || self.peer.starting;
         let alignment = match (lit, optics.light, starting) {
             (true, true, true) => AlignmentState::Aligning,
             (true, true, false) if optics.misalignment > MISALIGNED => AlignmentState::Lost,
@@ -39,14 +39,18 @@ impl SimulatedDevice {
             loss if loss > 0.0 => ChannelState::Degraded,
             _ => ChannelState::Up,
         };
-        let carries = optics.light && optics.synchronized && classical_channel != ChannelState::Down;
-        let (failed, aborted) = (self.fails(), self.abort.judgement().is_some());
+        let carries = optics.light && optics.synchronized && classical_channel != ChannelState::Down && self.peer.lit;
+        let (failed, aborted) = (self.fails(), self.abort.judgement().is_some() || self.peer.aborted);
         let key_generation =
             if !is_in_use(self.config.admin_state, self.config.service_state) || failed || starting || !carries {
                 KeyGeneration::Stopped
             } else if aborted {
                 KeyGeneration::Aborted
-            } else if !optics.detectors_sound || self.has(|fault| fault.authentication_failure.is_some()) {
+            } else if !optics.detectors_sound
+                || self.has(|fault| fault.authentication_failure.is_some())
+                || !self.peer.sound
+                || !self.peer.in_use
+            {
                 KeyGeneration::Stopped
             } else {
                 KeyGeneration::Running
@@ -59,13 +63,17 @@ impl SimulatedDevice {
             OperState::Down
         } else if starting {
             OperState::Starting
-        } else if degraded || key_generation == KeyGeneration::Stopped && self.in_use() {
+        } else if degraded || key_generation == KeyGeneration::Stopped && self.in_use() && self.peer.in_use {
             OperState::Degraded
         } else {
             OperState::Operational
         };
         let oper = if failed { OperState::Failed } else { link };
         States { oper, link, alignment, synchronization, quantum_channel, classical_channel, key_generation }
+    }
+
+    pub(super) fn is_starting(&self) -> bool {
+        self.started.is_none_or(|ticks| ticks < START_TICKS)
     }
 
     pub(super) fn in_use(&self) -> bool {
@@ -76,9 +84,7 @@ impl SimulatedDevice {
     pub(super) fn fails(&self) -> bool {
         let part = match self.parameters.role {
             Role::Receiver => !self.optics.detectors_sound,
-            Role::Transmitter => {
-                self.has(|fault| fault.laser_fault.is_some()) && !self.optics.light && self.optics.loss_db.is_finite()
-            }
+            Role::Transmitter => !self.optics.laser_sound,
         };
         part || self.has(|fault| fault.module_failure.is_some() || fault.random_number_failure.is_some())
     }
@@ -87,56 +93,55 @@ impl SimulatedDevice {
     pub(super) fn judged_conditions(&self) -> Vec<Condition> {
         let states = &self.states;
         let mut conditions = Vec::new();
-        let mut hold = |holds: bool, resource: String, alarm_type, text: &str| {
+        let mut hold = |holds: bool, resource: &dyn Fn() -> String, alarm_type, text: &str| {
             if holds {
-                conditions.push(Condition { resource, alarm_type, text: text.to_owned() });
+                conditions.push(Condition { resource: resource(), alarm_type, text: text.to_owned() });
             }
         };
-        let (module, link) = (self.parameters.module_id.clone(), self.link_id().to_owned());
+        let (module, link) = (|| self.parameters.module_id.clone(), || self.link_id().to_owned());
         let failure = self.has(|fault| fault.module_failure.is_some());
-        hold(failure, module.clone(), alarm_type::MODULE_FAULT, "The QKD module failed");
+        hold(failure, &module, alarm_type::MODULE_FAULT, "The QKD module failed");
         let tampered = self.has(|fault| fault.tamper.is_some());
-        hold(tampered, module.clone(), alarm_type::MODULE_TAMPER, "The tamper contact is open");
+        hold(tampered, &module, alarm_type::MODULE_TAMPER, "The tamper contact is open");
         let qrng = self.has(|fault| fault.random_number_failure.is_some());
-        let generator = self.part("random-number-generator");
-        hold(qrng, generator, alarm_type::QRNG_HEALTH_FAILED, "The random number generator failed its health test");
+        let generator = || self.part("random-number-generator");
+        hold(qrng, &generator, alarm_type::QRNG_HEALTH_FAILED, "The random number generator failed its health test");
         let impostor = self.has(|fault| fault.authentication_failure.is_some());
-        hold(impostor, module, alarm_type::MODULE_AUTHENTICATION_FAILURE, "The peer module could not be authenticated");
+        let stranger = "The peer module could not be authenticated";
+        hold(impostor, &module, alarm_type::MODULE_AUTHENTICATION_FAILURE, stranger);
         if !self.is_lit() {
             return conditions;
         }
         let classical_down = states.classical_channel == ChannelState::Down;
-        let classical = self.part("classical-channel");
-        hold(
-            classical_down,
-            classical,
-            alarm_type::CLASSICAL_CHANNEL_FAILURE,
-            "The classical channel carries no messages",
-        );
+        let classical = || self.part("classical-channel");
+        let silence = "The classical channel carries no messages";
+        hold(classical_down, &classical, alarm_type::CLASSICAL_CHANNEL_FAILURE, silence);
         let receiver = self.parameters.role == Role::Receiver;
         let detector = receiver && !self.optics.detectors_sound;
-        hold(detector, self.part("detector"), alarm_type::DETECTOR_FAULT, "A detector does not count");
-        let laser = !receiver && self.fails() && !failure && !qrng;
-        hold(laser, self.part("light-source"), alarm_type::LASER_FAULT, "The laser does not emit");
+        hold(detector, &|| self.part("detector"), alarm_type::DETECTOR_FAULT, "A detector does not count");
+        let laser = !receiver && !self.optics.laser_sound;
+        hold(laser, &|| self.part("light-source"), alarm_type::LASER_FAULT, "The laser does not emit");
         if !self.in_use() {
             return conditions;
         }
-        let down = states.link == OperState::Down && !laser;
-        hold(down, link.clone(), alarm_type::QKD_LINK_DOWN, "The QKD link is down and generates no key");
+        // A peer that is switched off by command is no fault.
+        let down = states.link == OperState::Down && !laser && !self.peer.disabled;
+        hold(down, &link, alarm_type::QKD_LINK_DOWN, "The QKD link is down and generates no key");
         if !self.optics.light {
             return conditions;
         }
         let unsynchronized = states.synchronization == SynchronizationState::Lost;
-        let synchronization = self.part("synchronization-unit");
-        hold(unsynchronized, synchronization, alarm_type::SYNC_LOST, "The clocks do not follow each other");
+        let synchronization = || self.part("synchronization-unit");
+        hold(unsynchronized, &synchronization, alarm_type::SYNC_LOST, "The clocks do not follow each other");
         let misaligned = states.alignment == AlignmentState::Lost;
-        hold(misaligned, link.clone(), alarm_type::ALIGNMENT_LOST, "Transmitter and receiver are out of alignment");
+        hold(misaligned, &link, alarm_type::ALIGNMENT_LOST, "Transmitter and receiver are out of alignment");
         let aborted = states.key_generation == KeyGeneration::Aborted;
-        hold(aborted, link.clone(), alarm_type::QBER_ABORT, "Key generation stopped because the QBER is too high");
+        hold(aborted, &link, alarm_type::QBER_ABORT, "Key generation stopped because the QBER is too high");
         let suspicious = self.suspicious.judgement().is_some();
         let suspicion = "The QBER is higher than loss, visibility and dark counts explain";
-        hold(suspicious, link.clone(), alarm_type::EAVESDROPPING_SUSPECTED, suspicion);
-        hold(self.optics.discarded > 0.0, link, alarm_type::KEY_GENERATION_FAILURE, "Key blocks fail after sifting");
+        hold(suspicious, &link, alarm_type::EAVESDROPPING_SUSPECTED, suspicion);
+        let discarded = self.optics.discarded > 0.0;
+        hold(discarded, &link, alarm_type::KEY_GENERATION_FAILURE, "Key blocks fail after sifting");
         conditions
     }
 }

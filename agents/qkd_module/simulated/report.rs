@@ -4,15 +4,15 @@ use jiff::Timestamp;
 
 use super::super::catalogue::quantity;
 use super::super::diagnostic::{Evidence, MEASURABLE_LOSS_DB, diagnose};
-use super::super::fault::{Fault, FaultStatus};
 use super::super::model::{
     Accounting, AlignmentState, ChannelState, Counters, DiagnosticOutput, Equipment, Measured, Operational, Resource,
     Role, Security, State, Test,
 };
-use super::device::{AUTHENTICATION_RATE, MODULE_KIND, SimulatedDevice};
-use super::optics::LASER_DBM;
+use super::device::{AUTHENTICATION_RATE, SimulatedDevice};
+use super::tell::MODULE_KIND;
 use crate::driver::{Reading, Sample};
 use crate::model::date_and_time;
+use crate::network::optics::{LASER_DBM, MODULE_CELSIUS};
 use crate::state::OperState;
 
 /// The one protocol that the physics is of.
@@ -22,7 +22,7 @@ pub(super) const PROTOCOL: &str = "qkdn-types:bb84-decoy";
 const FIBRE_DELAY: f64 = 0.005;
 
 impl SimulatedDevice {
-    pub fn sample(&self) -> Sample {
+    pub(crate) fn sample(&self) -> Sample {
         let mut readings = Vec::new();
         let mut read = |target: &str, quantity, value: Option<f64>| {
             readings.extend(value.map(|value| Reading { target: target.to_owned(), quantity, value }));
@@ -65,7 +65,7 @@ impl SimulatedDevice {
                 read(&source, quantity::LASER_TEMPERATURE, measured.laser_temperature);
                 read(&source, quantity::TEC_CURRENT, measured.module_temperature.map(|t| 200.0 + 10.0 * (t - 25.0)));
                 read(&source, quantity::IM_BIAS_VOLTAGE, self.is_lit().then_some(3.2));
-                let system = self.system(&self.config);
+                let system = &self.system;
                 // 0 dBm of 1550 nm light is 7.8e15 photons a second: what is left per pulse is the signal intensity.
                 let attenuation = 10.0 * (7.8e15 / (system.clock_hz * system.signal_intensity)).log10();
                 read(&source, quantity::VOA_ATTENUATION, self.is_lit().then_some(attenuation));
@@ -80,7 +80,7 @@ impl SimulatedDevice {
         Sample { readings, conditions: self.conditions.clone() }
     }
 
-    pub fn operational(&self) -> Operational {
+    pub(crate) fn operational(&self) -> Operational {
         let (measured, receiver) = (self.measured(), self.parameters.role == Role::Receiver);
         let states = &self.states;
         let last_change = self.changed.values().max().copied().unwrap_or(self.booted);
@@ -92,7 +92,7 @@ impl SimulatedDevice {
             quantum_channel_state: states.quantum_channel,
             classical_channel_state: states.classical_channel,
             key_generation: states.key_generation,
-            active_channel: self.config.channel().map(|channel| channel.name.clone()),
+            active_channel: self.channel.clone(),
             role: self.parameters.role,
             protocol: PROTOCOL.to_owned(),
             supported_role: vec![self.parameters.role],
@@ -139,30 +139,17 @@ impl SimulatedDevice {
         Operational { state, counters, resource: self.resources() }
     }
 
-    pub fn faults(&self) -> Vec<FaultStatus> {
-        self.faults
-            .iter()
-            .map(|(number, injected)| FaultStatus {
-                fault_id: format!("fault-{number}"),
-                injected: date_and_time(injected.at),
-                injected_by: injected.by.clone(),
-                fault: injected.fault.clone(),
-            })
-            .collect()
-    }
-
     /// Diagnoses the link from what was measured since `started`.
-    pub fn diagnose(&self, tests: &[Test], started: Timestamp) -> DiagnosticOutput {
-        let design = self.system(&self.config);
+    pub(crate) fn diagnose(&self, tests: &[Test], started: Timestamp) -> DiagnosticOutput {
         let measured = self.measured_by_both();
         let evidence = Evidence {
-            in_use: self.in_use() && self.is_lit(),
+            in_use: self.in_use() && self.is_lit() && !self.peer.disabled,
             laser_design_dbm: LASER_DBM,
             detectors_sound: self.optics.detectors_sound,
             synchronized: self.optics.synchronized,
             classical_channel: self.states.classical_channel,
             random_numbers_sound: !self.has(|fault| fault.random_number_failure.is_some()),
-            design,
+            design: self.system,
             measured,
         };
         let finding = diagnose(&evidence, tests);
@@ -285,7 +272,11 @@ impl SimulatedDevice {
 
     fn measured_by_both(&self) -> Measured {
         let (lit, optics) = (self.is_lit(), &self.optics);
-        let system = self.system(&self.config);
+        let (emits, detects) = match self.parameters.role {
+            Role::Transmitter => (lit, self.peer.lit),
+            Role::Receiver => (self.peer.lit, lit),
+        };
+        let module_celsius = MODULE_CELSIUS + self.warming();
         let light = lit && optics.light;
         let loss = if optics.loss_db < MEASURABLE_LOSS_DB {
             optics.loss_db + 0.01 * self.jitter[0]
@@ -302,40 +293,16 @@ impl SimulatedDevice {
             channel_loss: lit.then_some(loss),
             expected_attenuation: Some(self.expected_attenuation()),
             visibility: aligned.then_some(visibility.clamp(0.0, 100.0)),
-            raw_detection_rate: lit.then(|| shot(optics.point.detection_rate)),
-            dark_count_rate: lit.then(|| shot(optics.background_yield * system.clock_hz)),
+            raw_detection_rate: detects.then(|| shot(optics.point.detection_rate)),
+            dark_count_rate: detects.then(|| shot(optics.background_yield * self.system.clock_hz)),
             sifted_key_rate: lit.then(|| self.sifted_key_rate()),
             secret_key_rate: (lit && self.in_use()).then(|| self.secret_key_rate()),
-            laser_power: lit.then_some(optics.laser_dbm),
-            laser_temperature: lit.then_some(25.0 + 0.02 * (optics.module_celsius - 30.0)),
-            detector_temperature: lit.then_some(optics.detector_celsius),
-            module_temperature: Some(optics.module_celsius),
+            laser_power: emits.then_some(optics.laser_dbm),
+            laser_temperature: emits.then_some(25.0 + 0.02 * (module_celsius - MODULE_CELSIUS)),
+            detector_temperature: detects.then_some(optics.detector_celsius),
+            module_temperature: Some(module_celsius),
             synchronization_offset: (light && optics.synchronized).then(|| 5.0 * self.jitter[2]),
-            classical_channel_delay: answers
-                .then(|| 2.0 * FIBRE_DELAY * self.config.link.length.unwrap_or(self.parameters.length_km) + 0.1),
+            classical_channel_delay: answers.then_some(2.0 * FIBRE_DELAY * self.parameters.length_km + 0.1),
         }
     }
-}
-
-/// The kind of a fault, for people.
-pub(super) fn name(fault: &Fault) -> &'static str {
-    let kinds = [
-        (fault.qber.is_some(), "qber"),
-        (fault.loss.is_some(), "loss"),
-        (fault.fibre_cut.is_some(), "fibre-cut"),
-        (fault.eavesdropper.is_some(), "eavesdropper"),
-        (fault.misalignment.is_some(), "misalignment"),
-        (fault.detector_failure.is_some(), "detector-failure"),
-        (fault.dark_counts.is_some(), "dark-counts"),
-        (fault.laser_fault.is_some(), "laser-fault"),
-        (fault.synchronization_loss.is_some(), "synchronization-loss"),
-        (fault.classical_channel_loss.is_some(), "classical-channel-loss"),
-        (fault.temperature.is_some(), "temperature"),
-        (fault.module_failure.is_some(), "module-failure"),
-        (fault.authentication_failure.is_some(), "authentication-failure"),
-        (fault.random_number_failure.is_some(), "random-number-failure"),
-        (fault.tamper.is_some(), "tamper"),
-        (fault.post_processing_failure.is_some(), "post-processing-failure"),
-    ];
-    kinds.into_iter().find(|(is, _)| *is).map_or("unknown", |(_, name)| name)
 }

@@ -6,6 +6,7 @@ use super::super::catalogue::{ALARM_TYPES, QUANTITIES, quantity};
 use super::super::fault::*;
 use super::super::model::*;
 use super::*;
+use crate::driver::Fact;
 use crate::physics::Point;
 use crate::state::{AdminState, OperState, ServiceState};
 
@@ -25,44 +26,100 @@ fn parameters(role: Role) -> Parameters {
     }
 }
 
+/// A module on the bench: the clock is turned by hand, and what it tells is heard.
+struct Bench {
+    module: SimulatedModule,
+    facts: tokio::sync::mpsc::Receiver<Fact<Event>>,
+    config: Config,
+    now: Timestamp,
+}
+
+impl Bench {
+    fn new(parameters: Parameters) -> Bench {
+        Bench::of(SimulatedModule::new(parameters, at(0)))
+    }
+
+    fn of(module: SimulatedModule) -> Bench {
+        let (sender, facts) = crate::driver::facts();
+        module.start(sender);
+        Bench { module, facts, config: Config::default(), now: at(0) }
+    }
+
+    fn advance(&mut self, now: Timestamp) {
+        self.now = self.module.read(now, |device| device.now);
+    }
+
+    fn sample(&self) -> Sample {
+        self.module.read(self.now, SimulatedDevice::sample)
+    }
+
+    fn operational(&self) -> Operational {
+        self.module.read(self.now, SimulatedDevice::operational)
+    }
+
+    fn jitter(&self) -> [f64; 4] {
+        self.module.read(self.now, |device| device.jitter)
+    }
+
+    fn inject(&mut self, fault: Fault, by: &str) -> Result<String, DriverError> {
+        self.module.change(self.now, |link, numbers| link.inject(self.module.end, fault, by, numbers))
+    }
+
+    fn clear(&mut self, id: Option<&str>, by: &str) -> Result<u32, DriverError> {
+        self.module.change(self.now, |link, _| link.clear(self.module.end, id, by))
+    }
+
+    fn faults(&self) -> Vec<FaultStatus> {
+        self.module.network.with_link(self.module.link, self.now, |link| link.faults(self.module.end))
+    }
+
+    fn check(&self, old: &Config, new: &Config) -> Result<(), DriverError> {
+        self.module.check(old, new)
+    }
+
+    fn diagnose(&self, tests: &[Test], started: Timestamp) -> DiagnosticOutput {
+        self.module.read(self.now, |device| device.diagnose(tests, started))
+    }
+
+    fn take_facts(&mut self) -> Vec<Fact<Event>> {
+        std::iter::from_fn(|| self.facts.try_recv().ok()).collect()
+    }
+}
+
 /// A module that has run for a minute.
-fn running(role: Role) -> SimulatedDevice {
-    let mut device = SimulatedDevice::new(parameters(role), at(0));
+fn running(role: Role) -> Bench {
+    let mut device = Bench::new(parameters(role));
     pass(&mut device, 60);
     device
 }
 
-fn pass(device: &mut SimulatedDevice, seconds: i64) {
-    let until = device.now + jiff::SignedDuration::from_secs(seconds);
-    device.advance(until);
-    device.settle();
+fn pass(device: &mut Bench, seconds: i64) {
+    device.advance(device.now + jiff::SignedDuration::from_secs(seconds));
 }
 
-fn inject(device: &mut SimulatedDevice, fault: Fault) -> String {
-    let id = device.inject(fault, "tester").unwrap();
-    device.settle();
-    id
+fn inject(device: &mut Bench, fault: Fault) -> String {
+    device.inject(fault, "tester").unwrap()
 }
 
-fn configure(device: &mut SimulatedDevice, change: impl FnOnce(&mut Config)) {
+fn configure(device: &mut Bench, change: impl FnOnce(&mut Config)) {
     let mut config = device.config.clone();
     change(&mut config);
-    device.check(&device.config.clone(), &config).unwrap();
-    device.configure(config);
-    device.settle();
+    device.check(&device.config, &config).unwrap();
+    device.module.change(device.now, |link, _| link.configure(device.module.end, config.clone()));
+    device.config = config;
 }
 
-fn reading(device: &SimulatedDevice, quantity: &str) -> Option<f64> {
+fn reading(device: &Bench, quantity: &str) -> Option<f64> {
     device.sample().readings.iter().find(|reading| reading.quantity == quantity).map(|reading| reading.value)
 }
 
-fn conditions(device: &SimulatedDevice) -> Vec<&'static str> {
+fn conditions(device: &Bench) -> Vec<&'static str> {
     let name = |alarm_type: &'static str| alarm_type.strip_prefix("qkdn-alarms:").unwrap();
     device.sample().conditions.iter().map(|condition| name(condition.alarm_type)).collect()
 }
 
 /// Mean of a reading over some seconds.
-fn mean(device: &mut SimulatedDevice, quantity: &str, seconds: i64) -> f64 {
+fn mean(device: &mut Bench, quantity: &str, seconds: i64) -> f64 {
     let values: Vec<f64> = (0..seconds)
         .filter_map(|_| {
             pass(device, 1);
@@ -95,16 +152,15 @@ fn a_sound_link_is_what_the_physics_say() {
 
 #[test]
 fn the_same_seed_is_the_same_module_however_often_one_looks() {
-    let (mut often, mut seldom) = (running(Role::Receiver), SimulatedDevice::new(parameters(Role::Receiver), at(0)));
+    let (mut often, mut seldom) = (running(Role::Receiver), Bench::new(parameters(Role::Receiver)));
     for _ in 0..300 {
         pass(&mut often, 1);
         often.sample();
     }
     seldom.advance(at(360));
-    seldom.settle();
     assert_eq!(often.sample(), seldom.sample());
     assert_eq!(often.operational(), seldom.operational());
-    let mut other = SimulatedDevice::new(Parameters { seed: 8, ..parameters(Role::Receiver) }, at(0));
+    let mut other = Bench::new(Parameters { seed: 8, ..parameters(Role::Receiver) });
     other.advance(at(360));
     assert_ne!(reading(&often, quantity::QBER), reading(&other, quantity::QBER));
 }
@@ -115,7 +171,7 @@ fn what_it_reports_is_in_its_catalogue_and_about_its_own_resources() {
         let mut device = running(role);
         inject(&mut device, Fault { fibre_cut: Some(FibreCut { classical_channel: true }), ..Fault::default() });
         inject(&mut device, Fault { tamper: Some(Plain {}), ..Fault::default() });
-        let resources: BTreeSet<String> = device.resources().into_iter().map(|r| r.resource_id).collect();
+        let resources: BTreeSet<String> = device.operational().resource.into_iter().map(|r| r.resource_id).collect();
         let sample = device.sample();
         assert!(!sample.conditions.is_empty());
         for reading in sample.readings {
@@ -322,7 +378,7 @@ fn ordinary_trouble_is_not_taken_for_an_eavesdropper() {
     let hot = Fault { temperature: Some(Temperature { offset: 60.0, ramp_time: 300 }), ..Fault::default() };
     for fault in ordinary.into_iter().chain([hot, Fault::default()]) {
         for seed in 0..3 {
-            let mut device = SimulatedDevice::new(Parameters { seed, ..parameters(Role::Receiver) }, at(0));
+            let mut device = Bench::new(Parameters { seed, ..parameters(Role::Receiver) });
             pass(&mut device, 60);
             let before = mean(&mut device, quantity::QBER, 60);
             if fault != Fault::default() {
@@ -450,7 +506,7 @@ fn faults_it_cannot_have_are_refused() {
     assert!(matches!(device.inject(elsewhere, "tester"), Err(DriverError::Refused { .. })));
     assert!(matches!(device.clear(Some("fault-9"), "tester"), Err(DriverError::Missing(_))));
     assert_eq!(device.clear(None, "tester"), Ok(0));
-    for _ in 0..device::MAX_FAULTS {
+    for _ in 0..crate::network::MAX_FAULTS {
         inject(&mut device, Fault { tamper: Some(Plain {}), ..Fault::default() });
     }
     let one_more = Fault { tamper: Some(Plain {}), ..Fault::default() };
@@ -462,14 +518,12 @@ fn faults_it_cannot_have_are_refused() {
 fn clocks_may_jump() {
     let mut device = running(Role::Receiver);
     device.advance(at(10 * 365 * 86_400));
-    device.settle();
     assert!(reading(&device, quantity::QBER).is_some());
     device.advance(at(0));
-    device.settle();
-    let tick = device.jitter;
+    let tick = device.jitter();
     pass(&mut device, 5);
     device.advance(at(30));
-    assert_ne!(device.jitter, tick, "it lives on at the new time");
+    assert_ne!(device.jitter(), tick, "it lives on at the new time");
 }
 
 #[tokio::test(start_paused = true)]

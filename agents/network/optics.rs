@@ -1,19 +1,21 @@
 //! What faults, drift and configuration make of a link: the effective parameters of the physics.
 
-use super::super::diagnostic::MEASURABLE_LOSS_DB;
-use super::super::fault::{Fault, grown};
-use super::DETECTORS;
+use crate::fault::{Fault, grown};
 use crate::physics::{Point, System, misalignment_under_interception, transmittance};
+use crate::qkd_module::diagnostic::MEASURABLE_LOSS_DB;
+
+/// Detectors of a receiver: one per bit value.
+pub const DETECTORS: usize = 2;
 
 /// Power of a sound laser before attenuation, dBm.
-pub(super) const LASER_DBM: f64 = 0.0;
+pub(crate) const LASER_DBM: f64 = 0.0;
 
 /// Least share of the intensity with which a pulse still counts as light.
 const DARK_LASER: f64 = 1e-3;
 
 /// Temperature of a module and of its detectors in ordinary surroundings, degrees Celsius.
-pub(super) const MODULE_CELSIUS: f64 = 30.0;
-pub(super) const DETECTOR_CELSIUS: f64 = -50.0;
+pub(crate) const MODULE_CELSIUS: f64 = 30.0;
+pub(crate) const DETECTOR_CELSIUS: f64 = -50.0;
 
 /// Share of a module's warming that reaches the cooled detectors.
 const COOLING_LEAK: f64 = 0.1;
@@ -21,48 +23,60 @@ const COOLING_LEAK: f64 = 0.1;
 /// Warming that doubles the dark counts of an InGaAs avalanche diode, degrees Celsius.
 const DARK_DOUBLING_CELSIUS: f64 = 8.0;
 
-/// Slow changes of a link that nobody made.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Wander {
-    pub(super) loss_db: f64,
-    pub(super) misalignment: f64,
-    pub(super) module_celsius: f64,
-}
-
 /// The link as it is at one time.
 #[derive(Clone, Debug)]
-pub(super) struct Optics {
-    /// Infinite where the fibre is cut.
-    pub(super) loss_db: f64,
-    pub(super) point: Point,
+pub(crate) struct Optics {
+    /// From end to end, what the light passes included; infinite where it is cut off.
+    pub(crate) loss_db: f64,
+    pub(crate) point: Point,
     /// Share of detections in the wrong detector, seen by bright reference pulses: an eavesdropper leaves those alone.
-    pub(super) misalignment: f64,
-    pub(super) background_yield: f64,
-    pub(super) laser_dbm: f64,
-    pub(super) module_celsius: f64,
-    pub(super) detector_celsius: f64,
-    pub(super) detectors_sound: bool,
-    pub(super) light: bool,
-    pub(super) synchronized: bool,
+    pub(crate) misalignment: f64,
+    pub(crate) background_yield: f64,
+    pub(crate) laser_dbm: f64,
+    pub(crate) detector_celsius: f64,
+    pub(crate) detectors_sound: bool,
+    pub(crate) laser_sound: bool,
+    pub(crate) light: bool,
+    pub(crate) synchronized: bool,
     /// Share of messages that the classical channel loses.
-    pub(super) classical_loss: f64,
+    pub(crate) classical_loss: f64,
     /// Share of key blocks that are discarded after sifting.
-    pub(super) discarded: f64,
+    pub(crate) discarded: f64,
+}
+
+/// What a link's light depends on besides faults.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Conditions {
+    /// As configured.
+    pub(crate) system: System,
+    /// From end to end, loss by faults included, dB; infinite where the light is cut off.
+    pub(crate) loss_db: f64,
+    /// Misalignment beyond the system's, by drift.
+    pub(crate) misalignment: f64,
+    /// Warming of the receiver, degrees Celsius.
+    pub(crate) warming: f64,
+    /// The transmitter is on.
+    pub(crate) lit: bool,
+    /// Both modules answer on the classical channel.
+    pub(crate) answered: bool,
 }
 
 impl Optics {
-    /// `system` as configured, over a link of `loss_db`, with what `wander` and faults, each with its age in seconds, do to it.
-    pub(super) fn new(system: &System, loss_db: f64, wander: Wander, faults: &[(&Fault, f64)]) -> Self {
+    /// The light of a link of this loss by design, dB, on which nothing has any effect.
+    pub(crate) fn at_rest(system: System, loss_db: f64) -> Self {
+        let (misalignment, warming) = (0.0, 0.0);
+        Optics::new(&Conditions { system, loss_db, misalignment, warming, lit: true, answered: true }, &[])
+    }
+
+    /// The light of a link under these conditions, with what faults, each with its age in seconds, do to it.
+    pub(crate) fn new(conditions: &Conditions, faults: &[(&Fault, f64)]) -> Self {
+        let Conditions { system, loss_db, .. } = *conditions;
         let sum = |part: &dyn Fn(&Fault, f64) -> Option<f64>| -> f64 {
             faults.iter().filter_map(|(fault, age)| part(fault, *age)).sum()
         };
         let any = |part: &dyn Fn(&Fault) -> bool| faults.iter().any(|(fault, _)| part(fault));
 
-        let cut = any(&|fault| fault.fibre_cut.is_some());
-        let extra_db = sum(&|fault, age| fault.loss.map(|loss| loss.loss * grown(loss.ramp_time, age)));
-        let loss_db = if cut { f64::INFINITY } else { (loss_db + wander.loss_db + extra_db).max(0.0) };
-        let heat = sum(&|fault, age| fault.temperature.map(|t| t.offset * grown(t.ramp_time, age)));
-        let detector_heat = COOLING_LEAK * (heat + wander.module_celsius);
+        let detector_heat = COOLING_LEAK * conditions.warming;
         let dark_factor: f64 =
             faults.iter().filter_map(|(fault, _)| fault.dark_counts.map(|dark| dark.factor)).product();
         let dimmed_db =
@@ -75,7 +89,7 @@ impl Optics {
             .sum::<f64>()
             / DETECTORS as f64;
         let misalignment = system.misalignment
-            + wander.misalignment
+            + conditions.misalignment
             + sum(&|fault, _| fault.misalignment.map(|misalignment| misalignment.error / 100.0));
         let intercepted = sum(&|fault, _| fault.eavesdropper.map(|eve| eve.fraction)).min(1.0);
 
@@ -85,7 +99,7 @@ impl Optics {
             signal_intensity: system.signal_intensity * transmittance(dimmed_db),
             decoy_intensity: system.decoy_intensity * transmittance(dimmed_db),
             misalignment: misalignment.clamp(0.0, 0.5),
-            ..*system
+            ..system
         };
         for (fault, age) in faults {
             if let Some(change) = fault.qber {
@@ -98,19 +112,21 @@ impl Optics {
         let misalignment = seen.misalignment;
         seen.misalignment = misalignment_under_interception(misalignment, intercepted);
 
-        let light = loss_db < MEASURABLE_LOSS_DB && transmittance(dimmed_db) > DARK_LASER;
+        let laser_sound = transmittance(dimmed_db) > DARK_LASER;
+        let light = conditions.lit && laser_sound && loss_db < MEASURABLE_LOSS_DB;
+        let unanswered = if conditions.answered { 0.0 } else { 1.0 };
         Optics {
             loss_db,
             point: seen.over_loss(loss_db),
             misalignment,
             background_yield: seen.background_yield,
             laser_dbm: LASER_DBM - dimmed_db,
-            module_celsius: MODULE_CELSIUS + wander.module_celsius + heat,
             detector_celsius: DETECTOR_CELSIUS + detector_heat,
             detectors_sound: !any(&|fault| fault.detector_failure.is_some_and(|failure| failure.efficiency < 0.5)),
+            laser_sound,
             light,
             synchronized: light && !any(&|fault| fault.synchronization_loss.is_some()),
-            classical_loss: faults.iter().fold(0.0, |lost: f64, (fault, _)| {
+            classical_loss: faults.iter().fold(unanswered, |lost: f64, (fault, _)| {
                 let cut = fault.fibre_cut.is_some_and(|cut| cut.classical_channel);
                 lost.max(fault.classical_channel_loss.map_or(if cut { 1.0 } else { 0.0 }, |loss| loss.ratio))
             }),
