@@ -210,6 +210,16 @@ impl Devices {
         }
     }
 
+    /// Ends all sessions, and returns when they are closed.
+    pub async fn close(&self) {
+        let links: Vec<_> = lock(&self.0.links).drain().collect();
+        for (device, task) in links.into_iter().filter_map(|(device, link)| Some((device, link.end()?))) {
+            if let Err(error) = task.await {
+                tracing::error!(device, "the task of the device failed: {error}");
+            }
+        }
+    }
+
     /// Performs an operation, given as one element that declares its namespaces; the device's own timeout where there is none.
     pub async fn call(&self, device: &str, operation: String, timeout: Option<Duration>) -> Result<Reply, CallError> {
         let reply = self.rpc(device, operation, timeout).await?;

@@ -63,6 +63,14 @@ struct State {
 }
 
 pub(crate) fn module_schema() -> Arc<Schema> {
+    device_of("qkdn-mq")
+}
+
+pub(crate) fn controller_schema() -> Arc<Schema> {
+    device_of("qkdn-mc")
+}
+
+fn device_of(module: &str) -> Arc<Schema> {
     base_modules(Schema::builder())
         .sources(MODULES.iter().copied())
         .module("ietf-alarms", None, &[])
@@ -70,7 +78,7 @@ pub(crate) fn module_schema() -> Arc<Schema> {
         .module("qkdn-common", None, &[])
         .module("qkdn-performance", None, &[])
         .module("qkdn-alarms", None, &[])
-        .module("qkdn-mq", None, &[])
+        .module(module, None, &[])
         .build()
         .unwrap()
 }

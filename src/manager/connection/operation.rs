@@ -11,7 +11,7 @@ use netconf::yang::{NodeId, Tree};
 use serde::{Deserialize, Serialize};
 
 use super::{Devices, Order};
-use crate::facts::{Diagnosis, Report};
+use crate::facts::Diagnosis;
 use crate::input::{ControlAction, Input};
 use crate::model::{DeviceName, Kind, ResourceId};
 use crate::record::{FinishedInterval, Granularity, Information, Interval};
@@ -146,7 +146,9 @@ impl Devices {
             tree
         };
         drop(reply);
-        let mut information = Report::read(&tree).map_err(|error| error.to_string())?.performance;
+        let container = kind.container().expect("what is read has a container");
+        let list = from_path(&tree, &format!("/{container}/performance/information"));
+        let mut information: Vec<Information> = list.map_err(|error| error.to_string())?.unwrap_or_default();
         information.iter_mut().for_each(|information| information.device = Some(device.to_owned()));
         Ok(information)
     }

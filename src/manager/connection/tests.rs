@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::double::{Double, Way, foreign_schema, in_time, module_schema};
+use super::double::{Double, Way, controller_schema, foreign_schema, in_time, module_schema};
 use super::*;
 use crate::input::{Input, SessionFacts};
 use crate::record::Record;
@@ -291,4 +291,43 @@ async fn a_server_without_modules_of_ours_is_of_unknown_kind() {
     assert_eq!(report.kind, Kind::Unknown);
     assert!(report.modules.iter().any(|module| module.name == "ietf-netconf-monitoring"));
     manager.devices.call("a", get_nothing(), None).await.unwrap();
+}
+
+#[tokio::test]
+async fn diagnostics_and_actions_go_out_as_the_modules_have_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let double = Double::start(directory.path(), controller_schema()).await;
+    let mut manager = Manager::new(directory.path(), Pace::default());
+    manager.devices.set(vec![double.plan("c")]);
+    let (_, report) = manager.connected().await;
+    assert_eq!(report.kind, Kind::Controller);
+    double.behind().set_output(&["<action-id xmlns=\"urn:qkdn:yang:qkdn-mc\">act-7</action-id><state xmlns=\"urn:qkdn:yang:qkdn-mc\">accepted</state>"]);
+    let action = crate::input::ControlAction {
+        operation_id: "run-1".into(),
+        description: "away from the link".into(),
+        kind: "qkdn-types:path-modification".into(),
+        priority: 7,
+        value: serde_json::json!({"cause": "qber", "alarm-id": ["a-1"], "path": {"avoid": ["urn:l:1"], "share": "12.5"}}),
+    };
+    manager.devices.control("run-1".into(), "c".into(), Box::new(action.clone()));
+    let Input::Controlled { run, device, result } = manager.heard().await else { panic!("no answer") };
+    assert_eq!((run.as_str(), device.as_str(), result), ("run-1", "c", Ok("act-7".to_owned())));
+    let asked: serde_json::Value = serde_json::from_str(&double.behind().asked()[0]).unwrap();
+    let input = &asked["qkdn-mc:control-orchestration-action"]["input"];
+    assert_eq!(input["management-operation"], serde_json::json!({"user-identifier": "qlm", "operation-id": "run-1"}));
+    assert_eq!(input["type"], "qkdn-types:path-modification");
+    assert_eq!(input["value"]["path"]["avoid"], serde_json::json!(["urn:l:1"]));
+    assert_eq!((&input["priority"], &input["value"]["alarm-id"][0]), (&7.into(), &"a-1".into()));
+    // What cannot be said in the model is not sent; what the device refuses is told.
+    let wrong = crate::input::ControlAction { value: serde_json::json!({"nonsense": 1}), ..action.clone() };
+    manager.devices.control("run-2".into(), "c".into(), Box::new(wrong));
+    let Input::Controlled { result: Err(error), .. } = manager.heard().await else { panic!("no refusal") };
+    assert!(error.contains("nonsense"), "{error}");
+    double.behind().set_output(&[]);
+    manager.devices.control("run-3".into(), "c".into(), Box::new(action));
+    let Input::Controlled { result: Err(error), .. } = manager.heard().await else { panic!("no refusal") };
+    assert!(error.contains("Not this one."), "{error}");
+    manager.devices.diagnose("run-4".into(), "c".into(), Some("urn:l:1".into()), 2);
+    let Input::Diagnosed { run, result: Err(error), .. } = manager.heard().await else { panic!("no answer") };
+    assert!(run == "run-4" && error.contains("qkdn-mq"), "{error}");
 }
