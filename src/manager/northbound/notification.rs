@@ -10,9 +10,9 @@ use netconf::yang::{Schema, Tree};
 use serde::Serialize;
 
 use super::procedures::{RunFields, StepFields};
-use super::{Sequence, Shared, Southbound, alarms};
+use super::{Sequence, Shared, Southbound, alarms, devices};
 use crate::input::Notification;
-use crate::model::{ConnectionState, Function, Severity};
+use crate::model::{ConnectionState, Function, Kind, Severity};
 use crate::record::RunState;
 use crate::store::Store;
 
@@ -26,12 +26,20 @@ impl<S: Store, B: Southbound> Shared<S, B> {
         if !self.is_wanted(&notification) {
             return;
         }
-        let (number, kept) = sequence.take();
-        if let Err(error) = kept {
-            tracing::error!(%error, "the numbers of the notifications are not kept");
-        }
+        // RFC 8632 leaves no room for a number in it: one taken for it would look lost.
+        let number = if matches!(notification, Notification::OperatorAction(_)) {
+            sequence.last()
+        } else {
+            let (number, kept) = sequence.take();
+            if let Err(error) = kept {
+                tracing::error!(%error, "the numbers of the notifications are not kept");
+            }
+            number
+        };
         self.last_sequence_number.store(number, std::sync::atomic::Ordering::Relaxed);
-        let tree = match tree(&self.schema, &notification, number, Timestamp::now()) {
+        let running = self.running.load();
+        let kind = |device: &str| devices::kind_of(&running, device).unwrap_or_default();
+        let tree = match tree(&self.schema, &notification, kind, number, Timestamp::now()) {
             Ok(Some(tree)) => tree,
             Ok(None) => return,
             Err(error) => return tracing::error!(%error, "a notification does not fit its model"),
@@ -48,10 +56,12 @@ impl<S: Store, B: Southbound> Shared<S, B> {
     }
 }
 
-/// The notification in its place in the model; None where there is nothing to tell. `now` is for what has no time of its own.
+/// The notification in its place in the model; None where there is nothing to tell. `kind` tells that of a device; `now` is for what has
+/// no time of its own.
 pub(super) fn tree(
     schema: &Arc<Schema>,
     notification: &Notification,
+    kind: impl Fn(&str) -> Kind,
     number: u64,
     now: Timestamp,
 ) -> Result<Option<Tree>, SerdeError> {
@@ -68,9 +78,15 @@ pub(super) fn tree(
         }
         Notification::OperatorAction(alarm) => alarms::operator_action(schema, alarm),
         Notification::DeviceState { device, old, new, reason } => {
-            let action_required = *new == ConnectionState::Failed;
+            let kind = kind(device);
+            let event_notify = EventNotify {
+                action_required: *new == ConnectionState::Failed,
+                layer: kind.layer().unwrap_or("management"),
+                reference_point: kind.reference_point(),
+                ..event(now)
+            };
             let state = DeviceState { device, old: *old, new: *new, reason: reason.as_deref() };
-            top(schema, "device-state", EventNotify { action_required, ..event(now) }, state)
+            top(schema, "device-state", event_notify, state)
         }
         Notification::ProcedureStep(step) => {
             let event_notify = EventNotify { layer: layer(step.actor), ..event(step.time) };

@@ -408,7 +408,7 @@ fn every_notification_fits_its_model_and_is_numbered() {
                 new: ConnectionState::Failed,
                 reason: Some("wrong host key".to_owned()),
             },
-            "\"action-required\":true",
+            "\"action-required\":true,\"layer\":\"key-management\",\"reference-point\":\"mk\"",
             true,
         ),
         (Notification::ProcedureStep(steps[0].clone()), "procedure-step", true),
@@ -425,7 +425,7 @@ fn every_notification_fits_its_model_and_is_numbered() {
         ),
     ];
     for (notification, expected, numbered) in told {
-        let tree = notification::tree(&schema, &notification, 17, now).unwrap().unwrap();
+        let tree = notification::tree(&schema, &notification, |_| Kind::KeyManager, 17, now).unwrap().unwrap();
         let text = json::write(&tree);
         let valid = Validator::new(schema.clone()).validate_operation(&tree, Message::Notification, &empty);
         // A notification inside the data tree is checked in its place, which an empty datastore does not have.
