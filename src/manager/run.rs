@@ -115,7 +115,7 @@ pub async fn serve<S: Store, H: FnMut(Input, Timestamp) -> Vec<Effect> + Send + 
     });
     let shell = shell::start(handle, first, queue, store.clone(), devices.clone(), notifications, stop.clone());
     let interval = config.performance_interval();
-    let collecting = collector::start(devices, store, inputs, interval, stop.clone());
+    let collecting = collector::start(devices.clone(), store, inputs, interval, stop.clone());
     let running = server.shared().datastores.version().running.clone();
     // What is in effect stays so: a key file that went away is the device's connection-error, not the manager's end.
     if let Err(error) = northbound.validate(&running) {
@@ -137,6 +137,7 @@ pub async fn serve<S: Store, H: FnMut(Input, Timestamp) -> Vec<Effect> + Send + 
     };
     server.stop();
     drop(stops);
+    devices.close().await;
     // In this order: what the shell still writes it also tells, and the numbers of what was told are kept last.
     for (task, name) in [(collecting, "collector"), (shell, "shell"), (telling, "northbound")] {
         if let Err(error) = task.await {
