@@ -64,7 +64,7 @@ pub struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Pace { silence: Duration::from_secs(3), answer: Duration::from_secs(3) }
+        Pace { silence: Duration::from_secs(3), answer: Duration::from_secs(4) }
     }
 }
 
