@@ -5,9 +5,13 @@
 
 #[path = "system/bad_input.rs"]
 mod bad_input;
+#[path = "system/contact.rs"]
+mod contact;
 #[path = "system/demo.rs"]
 mod demo;
 #[path = "system/kill.rs"]
 mod kill;
+#[path = "system/manager.rs"]
+mod manager_and_agent;
 #[path = "system/program.rs"]
 mod program;

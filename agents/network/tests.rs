@@ -5,7 +5,7 @@ use crate::driver::{Call, Driver, Fact};
 use crate::fault::*;
 use crate::qkd_module::SimulatedModule;
 use crate::qkd_module::catalogue::quantity;
-use crate::qkd_module::model::{Action, ChannelUse, Config, Event, Outcome, QuantumChannel};
+use crate::qkd_module::model::{Action, ChannelUse, Config, Event, KeyGeneration, Outcome, QuantumChannel};
 use crate::state::{AdminState, OperState, ServiceState};
 
 fn at(second: i64) -> Timestamp {
@@ -181,6 +181,25 @@ async fn a_module_that_fails_makes_no_key_at_either_end() {
             assert!(view(&network, "ab", 70).secret_bits > link.secret_bits);
         }
     }
+}
+
+#[tokio::test]
+async fn the_stricter_end_aborts_for_both() {
+    let network = lab();
+    let [tx, rx] = ends(&network);
+    let mut strict = Config::default();
+    strict.thresholds.qber.critical = Some(4.0);
+    rx.configure(&strict, 5).await;
+    let errors = QberChange { target: Some(5.0), ..QberChange::default() };
+    tx.inject(Fault { qber: Some(errors), duration: Some(60), ..Fault::default() }, 10).await;
+    assert!(view(&network, "ab", 11).up, "three samples make a judgement");
+    assert!(!view(&network, "ab", 20).up);
+    for end in [&tx, &rx] {
+        assert!(end.conditions(20).await.contains(&"qber-abort"));
+        assert_eq!(end.module.state(at(20)).await.unwrap().state.key_generation, KeyGeneration::Aborted);
+    }
+    assert_eq!(rx.faults(71).await, [], "its time is over");
+    assert!(view(&network, "ab", 90).up);
 }
 
 #[tokio::test]

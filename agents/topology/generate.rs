@@ -19,6 +19,9 @@ const RINGS: f64 = 0.4;
 const NODES_PER_APPLICATION: usize = 5;
 const APPLICATION_RATE: f64 = 4.27;
 
+/// Its peer is less than so many cells away in each direction, so that no link carries the keys of the whole network.
+const NEAR_CELLS: usize = 3;
+
 /// Middle of the region, degrees, and the length of a degree of latitude, km.
 const MIDDLE: (f64, f64) = (50.0, 10.0);
 const DEGREE_KM: f64 = 111.2;
@@ -46,7 +49,9 @@ pub fn generate(nodes: usize, seed: u64) -> Topology {
     };
     let application = |at: usize| {
         let from = at * NODES_PER_APPLICATION;
-        let to = (from + 1 + (noise.uniform() * (count - 1) as f64) as usize) % count;
+        let step = 1 + below(&mut noise, NEAR_CELLS) + width * below(&mut noise, NEAR_CELLS);
+        let to = if from + step < count { from + step } else { from.saturating_sub(step) };
+        let to = if to == from { from + 1 } else { to };
         let (name, at, peer) = (format!("app-{}", at + 1), name(from), name(to));
         Application { name, at, peer, rate: APPLICATION_RATE, priority: None }
     };
@@ -100,6 +105,10 @@ fn link(places: &[(f64, f64)], from: usize, to: usize) -> Link {
         length_km: round(DETOUR * distance, 1),
         ..Link::default()
     }
+}
+
+fn below(noise: &mut Noise, limit: usize) -> usize {
+    (noise.uniform() * limit as f64) as usize
 }
 
 fn name(at: usize) -> String {

@@ -1,6 +1,6 @@
 //! The agents that a topology needs: names, identifiers and the first configuration of each, as RFC 7951 JSON.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -101,7 +101,12 @@ impl Topology {
         &'t self,
         neighbours: &BTreeMap<&'t str, BTreeSet<&'t str>>,
     ) -> Vec<(&'t Application, Vec<&'t str>)> {
-        let way = |application: &Application| route(neighbours, &application.at, &application.peer);
+        let mut rates: BTreeMap<[&str; 2], f64> = BTreeMap::new();
+        for link in &self.links {
+            let rate = self.system_of(link).over_loss(self.design_loss_db(link)).vacuum_weak.secret_key_rate;
+            *rates.entry(pair(&link.from, &link.to)).or_default() += rate;
+        }
+        let way = |application: &Application| route(neighbours, &rates, &application.at, &application.peer);
         self.applications.iter().filter_map(|application| Some((application, way(application)?))).collect()
     }
 
@@ -331,18 +336,32 @@ impl Topology {
     }
 }
 
-/// A way over KM links with as few hops as can be, both ends included; none where there is no way.
-fn route<'t>(neighbours: &BTreeMap<&'t str, BTreeSet<&'t str>>, from: &str, to: &str) -> Option<Vec<&'t str>> {
+/// The way over KM links with as few hops as can be, and of those the one whose links take least time to make a bit, by their rates in
+/// bit/s; both ends included. None where there is no way.
+fn route<'t>(
+    neighbours: &BTreeMap<&'t str, BTreeSet<&'t str>>,
+    rates: &BTreeMap<[&'t str; 2], f64>,
+    from: &str,
+    to: &str,
+) -> Option<Vec<&'t str>> {
     let start = *neighbours.get_key_value(from)?.0;
     let mut before = BTreeMap::from([(start, start)]);
-    let mut next = VecDeque::from([start]);
-    while let Some(node) = next.pop_front().filter(|node| *node != to) {
-        for neighbour in &neighbours[node] {
-            before.entry(neighbour).or_insert_with(|| {
-                next.push_back(neighbour);
-                node
-            });
+    let mut edge: BTreeMap<&str, f64> = BTreeMap::from([(start, 0.0)]);
+    while !before.contains_key(to) && !edge.is_empty() {
+        // One hop further, every node is reached from where it is reached best.
+        let mut reached: BTreeMap<&'t str, (f64, &'t str)> = BTreeMap::new();
+        for (node, time) in edge {
+            let (node, around) = neighbours.get_key_value(node)?;
+            for neighbour in around.iter().filter(|neighbour| !before.contains_key(*neighbour)) {
+                let time = time + rates.get(&pair(node, neighbour)).map_or(f64::INFINITY, |rate| 1.0 / rate);
+                let best = reached.entry(neighbour).or_insert((time, node));
+                if time < best.0 {
+                    *best = (time, node);
+                }
+            }
         }
+        before.extend(reached.iter().map(|(node, (_, from))| (*node, *from)));
+        edge = reached.into_iter().map(|(node, (time, _))| (node, time)).collect();
     }
     let mut way = vec![*before.get_key_value(to)?.0];
     while let Some(at) = way.last().copied().filter(|at| *at != start) {
@@ -350,6 +369,11 @@ fn route<'t>(neighbours: &BTreeMap<&'t str, BTreeSet<&'t str>>, from: &str, to: 
     }
     way.reverse();
     Some(way)
+}
+
+/// Two nodes, whichever way round.
+fn pair<'t>(one: &'t str, other: &'t str) -> [&'t str; 2] {
+    if one < other { [one, other] } else { [other, one] }
 }
 
 /// A fibre of a link at an element.

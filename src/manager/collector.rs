@@ -225,3 +225,6 @@ fn length(granularity: Granularity) -> i64 {
         Granularity::Day => 24 * 60 * 60,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -292,3 +292,8 @@ impl<H: FnMut(Input, Timestamp) -> Vec<Effect> + Send, S: Store> Shell<H, S> {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod double;
+#[cfg(test)]
+mod tests;

@@ -63,6 +63,14 @@ struct State {
 }
 
 pub(crate) fn module_schema() -> Arc<Schema> {
+    device_of("qkdn-mq")
+}
+
+pub(crate) fn controller_schema() -> Arc<Schema> {
+    device_of("qkdn-mc")
+}
+
+fn device_of(module: &str) -> Arc<Schema> {
     base_modules(Schema::builder())
         .sources(MODULES.iter().copied())
         .module("ietf-alarms", None, &[])
@@ -70,7 +78,7 @@ pub(crate) fn module_schema() -> Arc<Schema> {
         .module("qkdn-common", None, &[])
         .module("qkdn-performance", None, &[])
         .module("qkdn-alarms", None, &[])
-        .module("qkdn-mq", None, &[])
+        .module(module, None, &[])
         .build()
         .unwrap()
 }
@@ -148,10 +156,13 @@ impl Double {
         self.server().shared().sessions.list().len()
     }
 
-    /// Tells of something that happened.
-    pub(crate) async fn tell(&self, number: u64) {
+    /// Tells of something that happened, with the number that it has among all that is told.
+    pub(crate) async fn tell_numbered(&self, number: u64) {
+        let counted = format!(
+            "<management-operation><event-notify><sequence-number>{number}</sequence-number></event-notify></management-operation>"
+        );
         let xml = format!(
-            "<log-event xmlns=\"urn:qkdn:yang:qkdn-common\"><time>2026-11-22T00:00:00Z</time><class>security</class><event>e{number}</event><text>t</text></log-event>"
+            "<log-event xmlns=\"urn:qkdn:yang:qkdn-common\"><time>2026-11-22T00:00:00Z</time><class>security</class><event>e{number}</event><text>t</text>{counted}</log-event>"
         );
         let document = Document::parse(&xml, &Limits::default()).unwrap();
         let event = read_operation(&self.schema, document.root()).unwrap();

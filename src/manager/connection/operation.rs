@@ -11,7 +11,7 @@ use netconf::yang::{NodeId, Tree};
 use serde::{Deserialize, Serialize};
 
 use super::{Devices, Order};
-use crate::facts::{Diagnosis, Report};
+use crate::facts::Diagnosis;
 use crate::input::{ControlAction, Input};
 use crate::model::{DeviceName, Kind, ResourceId};
 use crate::record::{FinishedInterval, Granularity, Information, Interval};
@@ -134,9 +134,10 @@ impl Devices {
 
     /// The latest performance information of a device; none where it has none.
     pub async fn performance(&self, device: &str) -> Result<Vec<Information>, String> {
-        let kind = self.link(device).map_err(|error| error.to_string())?.contact().kind;
+        let link = self.link(device).map_err(|error| error.to_string())?;
+        let kind = link.contact().kind;
         let Some(query) = self.0.queries.performance(kind) else { return Ok(Vec::new()) };
-        let reply = self.rpc(device, query.to_owned(), None).await.map_err(|error| error.to_string())?;
+        let reply = self.ask(device, &link, query.to_owned(), None).await.map_err(|error| error.to_string())?;
         let tree = {
             let document = reply.document().map_err(|error| error.to_string())?;
             let (tree, unknown) = read_known_data(&self.0.schema, data(&document).map_err(|error| error.to_string())?);
@@ -146,7 +147,9 @@ impl Devices {
             tree
         };
         drop(reply);
-        let mut information = Report::read(&tree).map_err(|error| error.to_string())?.performance;
+        let container = kind.container().expect("what is read has a container");
+        let list = from_path(&tree, &format!("/{container}/performance/information"));
+        let mut information: Vec<Information> = list.map_err(|error| error.to_string())?.unwrap_or_default();
         information.iter_mut().for_each(|information| information.device = Some(device.to_owned()));
         Ok(information)
     }

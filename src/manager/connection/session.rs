@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::library::Library;
 use super::query::ARE_YOU_THERE;
-use super::supervisor::{Ending, Supervisor};
+use super::supervisor::{Counting, Ending, Supervisor};
 use super::{Order, lock};
 use crate::back_off;
 use crate::facts::{DeviceEvent, EventContent, Report};
@@ -109,13 +109,20 @@ impl<'s> Lasting<'s> {
         if self.subscribe().await? {
             self.replay().await?;
         }
+        if let Counting::Missing(number) = self.device.counting {
+            let device = &self.device.link.plan.name;
+            tracing::warn!(device, number, "an event does not come with a replay: gaps are not looked for any more");
+            self.device.counting = Counting::Gaps;
+        }
         self.live = true;
         self.read().await?;
         loop {
             let silence = self.device.shared.pace.silence;
             let ask_at = self.device.link.contact().heard + silence;
             tokio::select! {
-                event = self.notifications.next() => drop(self.hear(event).await?),
+                event = self.notifications.next() => {
+                    self.hear(event).await?;
+                }
                 order = self.device.orders.recv() => match order {
                     Some(Order::Connect { accept_host_key: _, done }) => {
                         // It is connected: no key is in question.
@@ -151,6 +158,8 @@ impl<'s> Lasting<'s> {
                     ?errors,
                     "the device replays nothing: what it did meanwhile is known by its state alone"
                 );
+                // A time that lies in the future of a clock that was set back is of no use again.
+                lock(&self.device.shared.last_events).remove(&name);
             }
             Err(Error::Rpc(errors)) => {
                 tracing::warn!(device = name, ?errors, "the device takes no subscription");
@@ -276,18 +285,30 @@ impl<'s> Lasting<'s> {
             }
         };
         if let Some(number) = event.sequence_number {
-            let expected = self.sequence.map(|last| last + 1);
-            if let Some(expected) = expected.filter(|&expected| self.live && number > expected) {
-                return Err(Out::End(End::Gap(number - expected)));
-            }
-            self.sequence = Some(number);
+            self.count(number)?;
         }
         let (name, time) = (self.device.name(), event.time);
         self.device.tell(Input::Event { device: name.clone(), event }).await?;
-        let mut last = lock(&self.device.shared.last_events);
-        let last = last.entry(name).or_insert(time);
-        *last = time.max(*last);
+        // Not the latest time but that of the last event: the device's clock may have been set back.
+        lock(&self.device.shared.last_events).insert(name, time);
         Ok(Heard::Event)
+    }
+
+    /// A number that is left out is an event lost on the way: a replay brings it.
+    fn count(&mut self, number: u64) -> Result<(), Out> {
+        let expected = self.sequence.map(|last| last + 1);
+        let counting = &mut self.device.counting;
+        if *counting == Counting::Missing(number) {
+            *counting = Counting::Trusted;
+        }
+        if let Some(expected) = expected.filter(|&expected| self.live && number > expected)
+            && *counting == Counting::Trusted
+        {
+            *counting = Counting::Missing(expected);
+            return Err(Out::End(End::Gap(number - expected)));
+        }
+        self.sequence = Some(number);
+        Ok(())
     }
 
     fn understand(&self, message: &NotificationMessage) -> Result<Understood, String> {

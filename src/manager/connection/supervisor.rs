@@ -56,6 +56,7 @@ pub(super) fn start(shared: &Arc<Shared>, plan: Plan, previous: Option<JoinHandl
         failures: 0,
         accept_host_key: false,
         waiting: Vec::new(),
+        counting: Counting::default(),
     };
     let task = tokio::spawn(async move {
         if let Some(previous) = previous
@@ -79,6 +80,19 @@ pub(super) struct Supervisor {
     accept_host_key: bool,
     /// Who asked for a connection and is to hear what came of it.
     waiting: Vec<Waiting>,
+    pub(super) counting: Counting,
+}
+
+/// What the numbers of a device's events tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Counting {
+    /// A number that is left out is an event that was lost.
+    #[default]
+    Trusted,
+    /// This one was left out, and ought to come with the replay.
+    Missing(u64),
+    /// A number was left out and did not come with the replay either: not all that is counted is told to us.
+    Gaps,
 }
 
 /// The task is to end: its device is not to be managed any more, or the manager stops.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::double::{Double, Way, foreign_schema, in_time, module_schema};
+use super::double::{Double, Way, controller_schema, foreign_schema, in_time, module_schema};
 use super::*;
 use crate::input::{Input, SessionFacts};
 use crate::record::Record;
@@ -197,21 +197,23 @@ async fn no_event_is_lost_when_a_session_is_or_when_nobody_takes_them() {
     let mut manager = Manager::new(directory.path(), Pace::default());
     manager.devices.set(vec![double.plan("a")]);
     manager.connected().await;
-    let mut times = BTreeSet::new();
-    double.tell(1).await;
-    let Input::Event { event, .. } = manager.heard().await else { panic!("no event") };
-    times.insert(event.time);
-    double.hang_up();
-    for number in 2..=10 {
-        double.tell(number).await;
-    }
-    for number in 11..=MANY {
-        double.tell(number).await;
-    }
-    let (mut lost, mut gaps) = (0, 0);
-    while times.len() < MANY as usize {
+    double.tell_numbered(1).await;
+    let (mut heard, mut lost, mut gaps) = (BTreeSet::new(), 0, 0);
+    let mut last = 0;
+    while heard.len() < MANY as usize {
         match manager.heard().await {
-            Input::Event { event, .. } => drop(times.insert(event.time)),
+            Input::Event { event, .. } => {
+                let Some(number) = event.sequence_number else { continue };
+                if number == 1 && heard.is_empty() {
+                    double.hang_up();
+                    for number in 2..=MANY {
+                        double.tell_numbered(number).await;
+                    }
+                }
+                assert!(number <= last + 1, "{number} after {last}");
+                last = number;
+                heard.insert(number);
+            }
             Input::Lost { .. } => lost += 1,
             Input::Gap { .. } => gaps += 1,
             Input::Connected { .. } | Input::Synchronized { .. } => {}
@@ -219,14 +221,39 @@ async fn no_event_is_lost_when_a_session_is_or_when_nobody_takes_them() {
         }
     }
     assert!(lost > 0 && gaps <= lost, "{lost} {gaps}");
-    double.tell(MANY + 1).await;
+    double.tell_numbered(MANY + 1).await;
     loop {
         if let Input::Event { event, .. } = manager.heard().await
-            && times.insert(event.time)
+            && event.sequence_number == Some(MANY + 1)
         {
             break;
         }
     }
+}
+
+#[tokio::test]
+async fn a_number_left_out_makes_for_one_replay_and_not_for_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let double = Double::start(directory.path(), module_schema()).await;
+    let mut manager = Manager::new(directory.path(), Pace::default());
+    manager.devices.set(vec![double.plan("a")]);
+    manager.connected().await;
+    for number in [1, 2, 5] {
+        double.tell_numbered(number).await;
+    }
+    let mut heard = Vec::new();
+    while heard.last() != Some(&"9".to_owned()) {
+        match manager.heard().await {
+            // Beside those, the server tells of sessions, which it does not count.
+            Input::Event { event, .. } => heard.extend(event.sequence_number.map(|number| number.to_string())),
+            Input::Gap { lost, .. } => heard.push(format!("gap of {lost}")),
+            // Here 3 and 4 were never told to anyone: from now on the numbers prove nothing.
+            Input::Synchronized { .. } => double.tell_numbered(9).await,
+            Input::Lost { .. } | Input::Connected { .. } => {}
+            input => panic!("{input:?}"),
+        }
+    }
+    assert_eq!(heard, ["1", "2", "gap of 2", "2", "5", "9"]);
 }
 
 #[tokio::test]
@@ -291,4 +318,43 @@ async fn a_server_without_modules_of_ours_is_of_unknown_kind() {
     assert_eq!(report.kind, Kind::Unknown);
     assert!(report.modules.iter().any(|module| module.name == "ietf-netconf-monitoring"));
     manager.devices.call("a", get_nothing(), None).await.unwrap();
+}
+
+#[tokio::test]
+async fn diagnostics_and_actions_go_out_as_the_modules_have_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let double = Double::start(directory.path(), controller_schema()).await;
+    let mut manager = Manager::new(directory.path(), Pace::default());
+    manager.devices.set(vec![double.plan("c")]);
+    let (_, report) = manager.connected().await;
+    assert_eq!(report.kind, Kind::Controller);
+    double.behind().set_output(&["<action-id xmlns=\"urn:qkdn:yang:qkdn-mc\">act-7</action-id><state xmlns=\"urn:qkdn:yang:qkdn-mc\">accepted</state>"]);
+    let action = crate::input::ControlAction {
+        operation_id: "run-1".into(),
+        description: "away from the link".into(),
+        kind: "qkdn-types:path-modification".into(),
+        priority: 7,
+        value: serde_json::json!({"cause": "qber", "alarm-id": ["a-1"], "path": {"avoid": ["urn:l:1"], "share": "12.5"}}),
+    };
+    manager.devices.control("run-1".into(), "c".into(), Box::new(action.clone()));
+    let Input::Controlled { run, device, result } = manager.heard().await else { panic!("no answer") };
+    assert_eq!((run.as_str(), device.as_str(), result), ("run-1", "c", Ok("act-7".to_owned())));
+    let asked: serde_json::Value = serde_json::from_str(&double.behind().asked()[0]).unwrap();
+    let input = &asked["qkdn-mc:control-orchestration-action"]["input"];
+    assert_eq!(input["management-operation"], serde_json::json!({"user-identifier": "qlm", "operation-id": "run-1"}));
+    assert_eq!(input["type"], "qkdn-types:path-modification");
+    assert_eq!(input["value"]["path"]["avoid"], serde_json::json!(["urn:l:1"]));
+    assert_eq!((&input["priority"], &input["value"]["alarm-id"][0]), (&7.into(), &"a-1".into()));
+    // What cannot be said in the model is not sent; what the device refuses is told.
+    let wrong = crate::input::ControlAction { value: serde_json::json!({"nonsense": 1}), ..action.clone() };
+    manager.devices.control("run-2".into(), "c".into(), Box::new(wrong));
+    let Input::Controlled { result: Err(error), .. } = manager.heard().await else { panic!("no refusal") };
+    assert!(error.contains("nonsense"), "{error}");
+    double.behind().set_output(&[]);
+    manager.devices.control("run-3".into(), "c".into(), Box::new(action));
+    let Input::Controlled { result: Err(error), .. } = manager.heard().await else { panic!("no refusal") };
+    assert!(error.contains("Not this one."), "{error}");
+    manager.devices.diagnose("run-4".into(), "c".into(), Some("urn:l:1".into()), 2);
+    let Input::Diagnosed { run, result: Err(error), .. } = manager.heard().await else { panic!("no answer") };
+    assert!(run == "run-4" && error.contains("qkdn-mq"), "{error}");
 }
