@@ -11,5 +11,7 @@ mod contact;
 mod demo;
 #[path = "system/kill.rs"]
 mod kill;
+#[path = "system/manager.rs"]
+mod manager_and_agent;
 #[path = "system/program.rs"]
 mod program;
