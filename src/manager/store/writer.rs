@@ -1,6 +1,6 @@
 //! The one thread that writes: all batches that wait become one transaction, durable before any of them is acknowledged.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread::JoinHandle;
 
 use jiff::Timestamp;
@@ -44,7 +44,7 @@ pub fn start(path: &Path, connection: Connection) -> Result<(mpsc::Sender<Batch>
     Ok((sender, thread))
 }
 
-fn run(path: &PathBuf, mut connection: Connection, mut queue: mpsc::Receiver<Batch>) {
+fn run(path: &Path, mut connection: Connection, mut queue: mpsc::Receiver<Batch>) {
     let mut batches = Vec::new();
     while let Some(first) = queue.blocking_recv() {
         batches.push(first);
