@@ -10,6 +10,7 @@ pub mod config;
 pub mod driver;
 pub mod event_log;
 pub mod fault;
+pub mod fleet;
 pub mod key_manager;
 pub mod memory;
 pub mod model;

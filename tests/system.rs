@@ -11,6 +11,8 @@ mod contact;
 mod demo;
 #[path = "system/kill.rs"]
 mod kill;
+#[path = "system/managed.rs"]
+mod managed;
 #[path = "system/manager.rs"]
 mod manager_and_agent;
 #[path = "system/program.rs"]
