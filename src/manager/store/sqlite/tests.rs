@@ -208,7 +208,7 @@ async fn retention_takes_the_oldest_and_nothing_that_goes_on() {
     assert_eq!((runs[0].run_id.as_str(), runs[1_000].run_id.as_str()), ("run-1002", "run-1"));
     assert_eq!((store.steps("run-1").unwrap().len(), store.steps("run-2").unwrap().len()), (1, 0));
     let kept = store.intervals(&IntervalQuery { maximum: 1_000, ..IntervalQuery::default() }).unwrap();
-    assert_eq!((kept.len(), kept[0].interval.start_time), (92, time(8 * 86_400)));
+    assert_eq!((kept.len(), kept[0].interval.start_time), (30, time(70 * 86_400)));
     let after = IntervalQuery { after: Some(time(98 * 86_400)), maximum: 1_000, ..IntervalQuery::default() };
     assert_eq!(store.intervals(&after).unwrap().len(), 1);
     store.write(vec![Record::DeviceForgotten("tx".to_owned())]).await.unwrap();

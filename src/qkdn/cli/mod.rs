@@ -1,0 +1,137 @@
+//! The operator's commands: each asks a running QKDN manager over its northbound NETCONF, and shows the answer.
+//!
+//! Exit codes: 0 done; 1 failed; 2 wrong usage; 3 no such thing; 4 denied; 5 done in part.
+
+mod alarm;
+mod client;
+mod device;
+mod filter;
+mod find;
+mod inventory;
+mod pm;
+mod procedure;
+mod sim;
+mod status;
+mod table;
+mod topology;
+mod value;
+
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+
+use client::Reach;
+use table::{Format, Output};
+
+/// Global options of these commands.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Options {
+    /// A directory of `qkdn demo`: its demo.json tells where the manager is [default: ./qkdn-demo if there]
+    #[arg(long, global = true, value_name = "DIR", env = "QKDN_DIR", help_heading = "The manager")]
+    dir: Option<std::path::PathBuf>,
+    /// Where the manager listens, instead of --dir
+    #[arg(long = "manager", global = true, value_name = "HOST:PORT", help_heading = "The manager")]
+    address: Option<String>,
+    /// Log in as this user [default: admin]
+    #[arg(long, global = true, value_name = "NAME", help_heading = "The manager")]
+    user: Option<String>,
+    /// The user's private key
+    #[arg(long, global = true, value_name = "FILE", help_heading = "The manager")]
+    key: Option<std::path::PathBuf>,
+    /// The host keys to trust, as OpenSSH has them
+    #[arg(long, global = true, value_name = "FILE", help_heading = "The manager")]
+    known_hosts: Option<std::path::PathBuf>,
+    /// How to show the answer [default: table on a terminal, json elsewhere]
+    #[arg(short, long, global = true, value_name = "FORMAT", help_heading = "Output")]
+    output: Option<Format>,
+}
+
+/// What the commands are, below `qkdn`.
+#[derive(clap::Subcommand, Debug)]
+pub enum Command {
+    /// Tell how the network is: devices, alarms, running procedures
+    Status(status::Args),
+    /// Managed devices
+    #[command(subcommand)]
+    Device(device::Command),
+    /// Managed resources of all layers
+    #[command(subcommand)]
+    Inventory(inventory::Command),
+    /// The networks of the layers, and what is wrong with their configuration
+    #[command(subcommand)]
+    Topology(topology::Command),
+    /// Alarms
+    #[command(subcommand)]
+    Alarm(alarm::Command),
+    /// Performance information
+    #[command(subcommand)]
+    Pm(pm::Command),
+    /// Runs of the procedures of clause 10
+    #[command(subcommand)]
+    Procedure(procedure::Command),
+    /// Faults of simulated devices, and simulated networks
+    #[command(subcommand)]
+    Sim(sim::Command),
+    /// Write completion for a shell to standard output
+    Completion {
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub code: u8,
+    /// What, why, and what to do next.
+    pub text: String,
+}
+
+impl Failure {
+    pub const FAILED: u8 = 1;
+    pub const USAGE: u8 = 2;
+    pub const NOT_FOUND: u8 = 3;
+    pub const DENIED: u8 = 4;
+    pub const PARTIAL: u8 = 5;
+
+    pub fn failed(text: impl Into<String>) -> Failure {
+        Failure { code: Failure::FAILED, text: text.into() }
+    }
+
+    pub fn usage(text: impl Into<String>) -> Failure {
+        Failure { code: Failure::USAGE, text: text.into() }
+    }
+
+    pub fn not_found(text: impl Into<String>) -> Failure {
+        Failure { code: Failure::NOT_FOUND, text: text.into() }
+    }
+}
+
+/// Carries out `command`, and tells on standard error what failed.
+pub async fn run<C: CommandFactory>(command: Command, options: Options) -> ExitCode {
+    let output = Output::new(options.output);
+    let reach = Reach::new(&options);
+    let done = match command {
+        Command::Status(args) => status::run(args, &reach, output).await,
+        Command::Device(command) => device::run(command, &reach, output).await,
+        Command::Inventory(command) => inventory::run(command, &reach, output).await,
+        Command::Topology(command) => topology::run(command, &reach, output).await,
+        Command::Alarm(command) => alarm::run(command, &reach, output).await,
+        Command::Pm(command) => pm::run(command, &reach, output).await,
+        Command::Procedure(command) => procedure::run(command, &reach, output).await,
+        Command::Sim(command) => sim::run(command, &reach, output).await,
+        Command::Completion { shell } => {
+            let mut written = Vec::new();
+            clap_complete::generate(shell, &mut C::command(), "qkdn", &mut written);
+            table::print(&String::from_utf8_lossy(&written))
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { code, text }) => {
+            if !text.is_empty() {
+                eprintln!("qkdn: {text}");
+            }
+            ExitCode::from(code)
+        }
+    }
+}
