@@ -128,7 +128,8 @@ async fn alarms(client: &Client, all: bool) -> Result<Vec<Value>, Failure> {
 }
 
 fn table_of(alarms: &[Value]) -> Table {
-    let mut table = Table::new(&["ID", "SEVERITY", "STATE", "OPERATOR", "RESOURCE", "TYPE", "RAISED", "DEVICE", "RUN", "TEXT"]);
+    let mut table =
+        Table::new(&["ID", "SEVERITY", "STATE", "OPERATOR", "RESOURCE", "TYPE", "RAISED", "DEVICE", "RUN", "TEXT"]);
     for alarm in alarms {
         table.row(vec![
             cell(alarm, ID),
@@ -189,13 +190,20 @@ fn history(alarm: &Value) -> Vec<(String, Table)> {
     }
     let mut operator = Table::new(&["TIME", "OPERATOR", "STATE", "TEXT"]);
     for change in newest_first("operator-state-change") {
-        let cells = vec![time(&change, "time"), cell(&change, "operator"), cell(&change, "state"), cell(&change, "text")];
+        let cells =
+            vec![time(&change, "time"), cell(&change, "operator"), cell(&change, "state"), cell(&change, "text")];
         operator.row(cells);
     }
     vec![("Status changes".to_owned(), status), ("Operators".to_owned(), operator)]
 }
 
-async fn set_state(client: &Client, id: &str, state: &str, text: Option<String>, output: Output) -> Result<(), Failure> {
+async fn set_state(
+    client: &Client,
+    id: &str,
+    state: &str,
+    text: Option<String>,
+    output: Output,
+) -> Result<(), Failure> {
     let alarm = find::alarm(client, id).await?;
     let type_id = leaf(&alarm, "alarm-type-id");
     let module = type_id.split_once(':').map_or("ietf-alarms", |(module, _)| module);

@@ -90,7 +90,9 @@ impl Reach {
         let (host, port) = address
             .rsplit_once(':')
             .and_then(|(host, port)| Some((host.trim_matches(['[', ']']), port.parse().ok()?)))
-            .ok_or_else(|| Failure::usage(format!("--manager {address}: HOST:PORT is wanted, such as 127.0.0.1:8830")))?;
+            .ok_or_else(|| {
+                Failure::usage(format!("--manager {address}: HOST:PORT is wanted, such as 127.0.0.1:8830"))
+            })?;
         let missing = |option: &str| Failure::usage(format!("--manager needs {option} as well; see qkdn --help"));
         Ok(Target {
             host: host.to_owned(),
@@ -221,7 +223,9 @@ fn parse(json: &str) -> Result<Value, Failure> {
 
 fn unreachable(error: &ConnectError) -> Failure {
     let (code, next) = match error {
-        ConnectError::Refused { .. } => (Failure::FAILED, "; does the manager run? qkdn demo, or qkdn manager run --config FILE"),
+        ConnectError::Refused { .. } => {
+            (Failure::FAILED, "; does the manager run? qkdn demo, or qkdn manager run --config FILE")
+        }
         ConnectError::UnknownHostKey { .. } => {
             (Failure::FAILED, "; if it is the manager's, add it to the file that --known-hosts names")
         }

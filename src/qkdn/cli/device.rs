@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use manager::schema::device_schema;
 use netconf::xml::{Document, Limits};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::Failure;
@@ -76,7 +76,8 @@ pub async fn run(command: Command, reach: &Reach, output: Output) -> Result<(), 
 }
 
 fn table_of(devices: &[Value]) -> Table {
-    let mut table = Table::new(&["NAME", "KIND", "ADDRESS", "CONNECTION", "OPER", "SERVICE", "CONFIGURATION", "SINCE", "WHY"]);
+    let mut table =
+        Table::new(&["NAME", "KIND", "ADDRESS", "CONNECTION", "OPER", "SERVICE", "CONFIGURATION", "SINCE", "WHY"]);
     for device in devices {
         let address = match leaf(device, "connection/address") {
             none if none.is_empty() => cell(device, "connection/address"),
@@ -191,9 +192,10 @@ fn indented(document: &Document<'_>) -> String {
             out.push_str(&format!("{space}<{name}{declared}/>\n"));
         } else {
             // Identities carry the prefix of their module.
-            let prefix = element.text().split_once(':').and_then(|(prefix, _)| {
-                Some(format!(" xmlns:{prefix}=\"{}\"", element.resolve_prefix(prefix)?))
-            });
+            let prefix = element
+                .text()
+                .split_once(':')
+                .and_then(|(prefix, _)| Some(format!(" xmlns:{prefix}=\"{}\"", element.resolve_prefix(prefix)?)));
             let text = super::filter::escape(element.text());
             out.push_str(&format!("{space}<{name}{declared}{}>{text}</{name}>\n", prefix.unwrap_or_default()));
         }
@@ -205,6 +207,8 @@ fn indented(document: &Document<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -29,16 +29,17 @@ pub async fn device(client: &Client, name: &str) -> Result<Value, Failure> {
 
 /// A managed resource by its identifier, or the last part of it where no other has the same.
 pub async fn resource(client: &Client, name: &str) -> Result<Value, Failure> {
-    let select = if name.contains(':') {
-        leaf("resource-id", name)
-    } else {
-        "<resource-id/><kind/><device/>".to_owned()
-    };
+    let select =
+        if name.contains(':') { leaf("resource-id", name) } else { "<resource-id/><kind/><device/>".to_owned() };
     let data = client.get(&element("network", MANAGER, &format!("<resource>{select}</resource>"))).await?;
     let resources = list(&data, "qkdn-manager:network/resource");
     let id = unique(resources, name)?;
     if name.contains(':') {
-        return Ok(resources.iter().find(|resource| resource["resource-id"] == id.as_str()).cloned().unwrap_or_default());
+        return Ok(resources
+            .iter()
+            .find(|resource| resource["resource-id"] == id.as_str())
+            .cloned()
+            .unwrap_or_default());
     }
     Box::pin(resource(client, &id)).await
 }

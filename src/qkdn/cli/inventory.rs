@@ -41,7 +41,9 @@ pub async fn run(command: Command, reach: &Reach, output: Output) -> Result<(), 
                 wanted.as_ref().is_none_or(|wanted| identity(&leaf(resource, name)) == identity(wanted))
             };
             resources.retain(|resource| {
-                let found = |text: &String| ["resource-id", "description"].iter().any(|name| leaf(resource, name).contains(text));
+                let found = |text: &String| {
+                    ["resource-id", "description"].iter().any(|name| leaf(resource, name).contains(text))
+                };
                 wanted(resource, "kind", &kind)
                     && wanted(resource, "layer", &layer)
                     && wanted(resource, "device", &device)

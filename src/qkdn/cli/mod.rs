@@ -18,13 +18,13 @@ mod value;
 
 use std::process::ExitCode;
 
-use clap::CommandFactory;
+use clap::{ArgMatches, FromArgMatches};
 
 use client::Reach;
 use table::{Format, Output};
 
-/// Global options of these commands.
-#[derive(clap::Args, Clone, Debug)]
+/// Options of all these commands, at any place after the command's name.
+#[derive(clap::Args, Clone, Debug, Default)]
 pub struct Options {
     /// A directory of `qkdn demo`: its demo.json tells where the manager is [default: ./qkdn-demo if there]
     #[arg(long, global = true, value_name = "DIR", env = "QKDN_DIR", help_heading = "The manager")]
@@ -73,9 +73,7 @@ pub enum Command {
     #[command(subcommand)]
     Sim(sim::Command),
     /// Write completion for a shell to standard output
-    Completion {
-        shell: clap_complete::Shell,
-    },
+    Completion { shell: clap_complete::Shell },
 }
 
 /// Why a command did not do what it was asked.
@@ -106,8 +104,25 @@ impl Failure {
     }
 }
 
-/// Carries out `command`, and tells on standard error what failed.
-pub async fn run<C: CommandFactory>(command: Command, options: Options) -> ExitCode {
+/// Adds [`Options`] to these commands, and to them alone: others have a --dir of their own.
+pub fn with_options(program: clap::Command) -> clap::Command {
+    let ours = <Command as clap::Subcommand>::augment_subcommands(clap::Command::new(""));
+    let names: Vec<String> = ours.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    // Completion asks no manager.
+    let names = names.iter().filter(|name| *name != "completion");
+    names.fold(program, |program, name| program.mut_subcommand(name, <Options as clap::Args>::augment_args))
+}
+
+/// What was given of them.
+pub fn options(matches: &ArgMatches) -> Result<Options, clap::Error> {
+    match matches.subcommand() {
+        Some((name, inside)) if name != "completion" => Options::from_arg_matches(inside),
+        _ => Ok(Options::default()),
+    }
+}
+
+/// Carries out `command`, and tells on standard error what failed. `program` is all of the command line.
+pub async fn run(command: Command, options: Options, program: fn() -> clap::Command) -> ExitCode {
     let output = Output::new(options.output);
     let reach = Reach::new(&options);
     let done = match command {
@@ -121,7 +136,7 @@ pub async fn run<C: CommandFactory>(command: Command, options: Options) -> ExitC
         Command::Sim(command) => sim::run(command, &reach, output).await,
         Command::Completion { shell } => {
             let mut written = Vec::new();
-            clap_complete::generate(shell, &mut C::command(), "qkdn", &mut written);
+            clap_complete::generate(shell, &mut program(), "qkdn", &mut written);
             table::print(&String::from_utf8_lossy(&written))
         }
     };

@@ -122,7 +122,8 @@ fn latest(information: &[Value]) -> Table {
     table
 }
 
-const INTERVAL: &[&str] = &["TYPE", "START", "SECONDS", "MEAN", "MINIMUM", "MAXIMUM", "LAST", "TOTAL", "UNIT", "VALIDITY"];
+const INTERVAL: &[&str] =
+    &["TYPE", "START", "SECONDS", "MEAN", "MINIMUM", "MAXIMUM", "LAST", "TOTAL", "UNIT", "VALIDITY"];
 
 fn running(information: &[Value], name: &str) -> Table {
     let mut table = Table::new(INTERVAL);

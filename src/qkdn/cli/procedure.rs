@@ -38,7 +38,8 @@ pub async fn run(command: Command, reach: &Reach, output: Output) -> Result<(), 
     let client = reach.connect().await?;
     match command {
         Command::List { running } => {
-            let members = "<run-id/><procedure/><trigger/><alarm-id/><resource-id/><started/><ended/><state/><outcome/>";
+            let members =
+                "<run-id/><procedure/><trigger/><alarm-id/><resource-id/><started/><ended/><state/><outcome/>";
             let data = client.get(&element("procedures", MANAGER, &format!("<run>{members}</run>"))).await?;
             let mut runs = list(&data, "qkdn-manager:procedures/run").to_vec();
             runs.retain(|run| !running || leaf(run, "state") == "running");
@@ -61,7 +62,8 @@ pub async fn run(command: Command, reach: &Reach, output: Output) -> Result<(), 
             let filter = element("procedures", MANAGER, &format!("<run>{}</run>", xml_leaf("run-id", &id)));
             let data = client.get(&filter).await?;
             let run = list(&data, "qkdn-manager:procedures/run").first();
-            let run = run.ok_or_else(|| Failure::not_found(format!("there is no run \"{id}\"; see: qkdn procedure list")))?;
+            let run =
+                run.ok_or_else(|| Failure::not_found(format!("there is no run \"{id}\"; see: qkdn procedure list")))?;
             output.details(run, &["step"], &[("Steps".to_owned(), steps(run))])
         }
         Command::Run { procedure: Procedure::Configuration, devices } => {

@@ -55,7 +55,8 @@ pub async fn connect_until(reach: &Reach, deadline: Instant) -> Result<Client, F
 }
 
 async fn ask(client: &Client) -> Result<Value, Failure> {
-    let device = "<device><name/><kind/><managed/><state><connection-state/><connection-error/><since/></state></device>";
+    let device =
+        "<device><name/><kind/><managed/><state><connection-state/><connection-error/><since/></state></device>";
     let run = "<run><run-id/><procedure/><state>running</state><started/><trigger/></run>";
     let filter = [
         element("devices", MANAGER, device),

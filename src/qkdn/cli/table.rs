@@ -138,7 +138,11 @@ impl Table {
 
     fn csv(&self) -> String {
         let quoted = |cell: &str| {
-            if cell.contains([',', '"', '\n', '\r']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.to_owned() }
+            if cell.contains([',', '"', '\n', '\r']) {
+                format!("\"{}\"", cell.replace('"', "\"\""))
+            } else {
+                cell.to_owned()
+            }
         };
         let line = |cells: &mut dyn Iterator<Item = &str>| cells.map(quoted).collect::<Vec<_>>().join(",") + "\r\n";
         let head = self.columns.iter().map(|column| column.to_lowercase().replace(' ', "-")).collect::<Vec<_>>();

@@ -39,8 +39,10 @@ pub async fn run(command: Command, reach: &Reach, output: Output) -> Result<(), 
             let errors = list(&data, "qkdn-manager:network/inconsistency");
             let mut table = Table::new(&["NUMBER", "KIND", "RESOURCES", "DEVICES", "FOUND", "ALARM", "TEXT"]);
             for error in errors {
-                let resources: Vec<String> =
-                    list(error, "resource-id").iter().map(|id| short(id.as_str().unwrap_or_default()).to_owned()).collect();
+                let resources: Vec<String> = list(error, "resource-id")
+                    .iter()
+                    .map(|id| short(id.as_str().unwrap_or_default()).to_owned())
+                    .collect();
                 table.row(vec![
                     cell(error, "number"),
                     cell(error, "kind"),
@@ -72,7 +74,8 @@ fn sections(network: &Value) -> [(String, Table); 2] {
             or_nothing(below.join(", ")),
         ]);
     }
-    let mut links = Table::new(&["LINK", "FROM", "TO", "OPER", "SERVICE", "KM", "LOSS DB", "QBER %", "KEY BIT/S", "KEY LEFT BIT"]);
+    let mut links =
+        Table::new(&["LINK", "FROM", "TO", "OPER", "SERVICE", "KM", "LOSS DB", "QBER %", "KEY BIT/S", "KEY LEFT BIT"]);
     for link in list(network, LINKS) {
         let of = &link[QKDN];
         links.row(vec![

@@ -26,11 +26,6 @@ pub fn cell(value: &Value, path: &str) -> String {
     if text.is_empty() { NOTHING.to_owned() } else { text }
 }
 
-/// A leaf as a number.
-pub fn number(value: &Value, path: &str) -> Option<f64> {
-    leaf(value, path).parse().ok()
-}
-
 /// An identity without its module: `qber` of `qkdn-types:qber`.
 pub fn identity(name: &str) -> &str {
     name.rsplit_once(':').map_or(name, |(_, name)| name)

@@ -83,7 +83,9 @@ impl clap::Args for Fault {
             match kind.value {
                 Value::None => option.action(ArgAction::SetTrue),
                 Required(_, name) | Store(_, name) => option.value_name(name).allow_negative_numbers(true),
-                Optional(_, name) => option.value_name(name).num_args(0..=1).require_equals(true).default_missing_value(""),
+                Optional(_, name) => {
+                    option.value_name(name).num_args(0..=1).require_equals(true).default_missing_value("")
+                }
                 Pair(..) => option.value_name("INPUT:OUTPUT"),
             }
         });

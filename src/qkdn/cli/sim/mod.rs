@@ -113,9 +113,9 @@ async fn resource(client: &Client, target: &str) -> Result<Value, Failure> {
 
 /// The first device that is simulated and operational; in words, why there is none.
 fn simulated<'p>(devices: &[Value], place: &'p Place) -> Result<&'p str, Failure> {
-    let device = |name: &&String| devices.iter().find(|device| device["name"] == name.as_str());
-    let state = |name: &&String, member: &str| device(name).map(|device| leaf(device, &format!("state/{member}")));
-    let is = |name: &&String, member: &str, value: &str| state(name, member).is_some_and(|found| found == value);
+    let device = |name: &str| devices.iter().find(|device| device["name"] == name);
+    let state = |name: &str, member: &str| device(name).map(|device| leaf(device, &format!("state/{member}")));
+    let is = |name: &str, member: &str, value: &str| state(name, member).is_some_and(|found| found == value);
     let candidates = || place.devices.iter();
     if let Some(name) =
         candidates().find(|name| is(name, "simulated", "true") && is(name, "connection-state", "operational"))
@@ -124,7 +124,9 @@ fn simulated<'p>(devices: &[Value], place: &'p Place) -> Result<&'p str, Failure
     }
     let names = place.devices.join(", ");
     if candidates().any(|name| is(name, "simulated", "false")) {
-        return Err(Failure::failed(format!("{names}: not simulated; faults are injected into simulated devices only")));
+        return Err(Failure::failed(format!(
+            "{names}: not simulated; faults are injected into simulated devices only"
+        )));
     }
     let text = format!("{names}: not connected, so that nobody can be told of a fault; see: qkdn device list");
     Err(Failure::failed(text))
@@ -222,7 +224,9 @@ async fn faults(client: &Client, device: Option<String>, output: Output) -> Resu
 /// The one container of a fault, and its leaves.
 fn kind_of(fault: &Value) -> (String, String) {
     let members = fault.as_object().into_iter().flatten();
-    let kind = members.filter(|(name, _)| *name != "management-operation").find_map(|(name, value)| Some((name, value.as_object()?)));
+    let kind = members
+        .filter(|(name, _)| *name != "management-operation")
+        .find_map(|(name, value)| Some((name, value.as_object()?)));
     let Some((name, leaves)) = kind else { return (NOTHING.to_owned(), NOTHING.to_owned()) };
     let how: Vec<String> = leaves.iter().map(|(name, value)| format!("{name} {}", plain(value))).collect();
     (name.clone(), if how.is_empty() { NOTHING.to_owned() } else { how.join(", ") })
@@ -230,9 +234,13 @@ fn kind_of(fault: &Value) -> (String, String) {
 
 /// Has a device do an operation of the simulation, through the manager.
 async fn perform(client: &Client, device: &str, path: &str, rpc: &str) -> Result<Value, Failure> {
-    let reply = client.execute(device, rpc).await.map_err(|failure| Failure { text: format!("{device}: {}", failure.text), ..failure })?;
+    let reply = client
+        .execute(device, rpc)
+        .await
+        .map_err(|failure| Failure { text: format!("{device}: {}", failure.text), ..failure })?;
     let around = format!("<reply>{reply}</reply>");
-    let document = Document::parse(&around, &Limits::default()).map_err(|error| Failure::failed(format!("{device}: {error}")))?;
+    let document =
+        Document::parse(&around, &Limits::default()).map_err(|error| Failure::failed(format!("{device}: {error}")))?;
     tokio::task::block_in_place(|| output_json(&device_schema(), path, document.root()))
 }
 

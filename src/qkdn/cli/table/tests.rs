@@ -33,5 +33,8 @@ fn details_show_every_leaf_but_those_left_out() {
         "step": [{"number": 1}, {"number": 2}],
     });
     let shown = details(&json, &["state/capability"]);
-    assert_eq!(shown, "name              a\nalarm-class       quality-of-service\nstate/oper-state  up\nstep[1]/number    1\nstep[2]/number    2\n");
+    assert_eq!(
+        shown,
+        "name              a\nalarm-class       quality-of-service\nstate/oper-state  up\nstep[1]/number    1\nstep[2]/number    2\n"
+    );
 }
