@@ -84,8 +84,9 @@ impl Reach {
     fn target(&self) -> Result<Target, Failure> {
         let Options { dir, address, user, key, known_hosts, .. } = &self.options;
         let Some(address) = address else {
-            let directory = dir.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_DIRECTORY));
-            return self.from_demo(&directory, dir.is_some());
+            let told = dir.clone().or_else(|| std::env::var_os("QKDN_DIR").map(PathBuf::from));
+            let directory = told.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_DIRECTORY));
+            return self.from_demo(&directory, told.is_some());
         };
         let (host, port) = address
             .rsplit_once(':')
@@ -179,14 +180,16 @@ impl Client {
 
     /// Passes an operation through to a device; the children of its reply as XML.
     pub async fn execute(&self, device: &str, operation: &str) -> Result<String, Failure> {
-        use super::filter::{MANAGER, element, leaf};
+        use super::filter::{BASE, MANAGER, element, leaf};
         let inside = format!("{}<operation>{operation}</operation>", leaf("device", device));
         let rpc = element("execute-operation", MANAGER, &inside);
         let reply = self.session.rpc(rpc).await.map_err(|error| failure(&error))?;
         let document = reply.document().map_err(|error| failure(&error))?;
         let mut out = Vec::new();
+        // A reply without output is <ok/> (RFC 6241 section 4.4).
+        let content = |child: &Element<'_>| !child.is(BASE, "ok");
         if let Some(reply) = document.root().children().find(|child| child.name() == "reply") {
-            reply.children().for_each(|child| child.write(&mut out));
+            reply.children().filter(content).for_each(|child| child.write(&mut out));
         }
         String::from_utf8(out).map_err(|error| Failure::failed(format!("the reply of {device} is not text: {error}")))
     }

@@ -23,26 +23,26 @@ use clap::{ArgMatches, FromArgMatches};
 use client::Reach;
 use table::{Format, Output};
 
-/// Options of all these commands, at any place after the command's name.
+/// Options of all these commands, at any place.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Options {
-    /// A directory of `qkdn demo`: its demo.json tells where the manager is [default: ./qkdn-demo if there]
-    #[arg(long, global = true, value_name = "DIR", env = "QKDN_DIR", help_heading = "The manager")]
+    /// A directory of `qkdn demo`: its demo.json tells where the manager is [env: QKDN_DIR] [default: qkdn-demo]
+    #[arg(long, value_name = "DIR", help_heading = "The manager")]
     dir: Option<std::path::PathBuf>,
     /// Where the manager listens, instead of --dir
-    #[arg(long = "manager", global = true, value_name = "HOST:PORT", help_heading = "The manager")]
+    #[arg(long = "manager", value_name = "HOST:PORT", help_heading = "The manager")]
     address: Option<String>,
     /// Log in as this user [default: admin]
-    #[arg(long, global = true, value_name = "NAME", help_heading = "The manager")]
+    #[arg(long, value_name = "NAME", help_heading = "The manager")]
     user: Option<String>,
     /// The user's private key
-    #[arg(long, global = true, value_name = "FILE", help_heading = "The manager")]
+    #[arg(long, value_name = "FILE", help_heading = "The manager")]
     key: Option<std::path::PathBuf>,
     /// The host keys to trust, as OpenSSH has them
-    #[arg(long, global = true, value_name = "FILE", help_heading = "The manager")]
+    #[arg(long, value_name = "FILE", help_heading = "The manager")]
     known_hosts: Option<std::path::PathBuf>,
     /// How to show the answer [default: table on a terminal, json elsewhere]
-    #[arg(short, long, global = true, value_name = "FORMAT", help_heading = "Output")]
+    #[arg(short, long, value_name = "FORMAT", help_heading = "Output")]
     output: Option<Format>,
 }
 
@@ -104,21 +104,38 @@ impl Failure {
     }
 }
 
-/// Adds [`Options`] to these commands, and to them alone: others have a --dir of their own.
+/// Adds [`Options`] to the program, where they come before the command, and to these commands with all that is below them. They are not
+/// global from the start, because other commands have a --dir of their own.
 pub fn with_options(program: clap::Command) -> clap::Command {
     let ours = <Command as clap::Subcommand>::augment_subcommands(clap::Command::new(""));
     let names: Vec<String> = ours.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    let add = <Options as clap::Args>::augment_args;
+    let options: Vec<String> =
+        add(clap::Command::new("")).get_arguments().map(|option| option.get_id().to_string()).collect();
+    let add_below = |command| {
+        let command = add(command);
+        options.iter().fold(command, |command, option| command.mut_arg(option, |option| option.global(true)))
+    };
     // Completion asks no manager.
     let names = names.iter().filter(|name| *name != "completion");
-    names.fold(program, |program, name| program.mut_subcommand(name, <Options as clap::Args>::augment_args))
+    names.fold(add(program), |program, name| program.mut_subcommand(name, add_below))
 }
 
-/// What was given of them.
+/// What was given of them before the command or after it, which counts more.
 pub fn options(matches: &ArgMatches) -> Result<Options, clap::Error> {
-    match matches.subcommand() {
-        Some((name, inside)) if name != "completion" => Options::from_arg_matches(inside),
-        _ => Ok(Options::default()),
-    }
+    let before = Options::from_arg_matches(matches)?;
+    let after = match matches.subcommand() {
+        Some((name, inside)) if name != "completion" => Options::from_arg_matches(inside)?,
+        _ => Options::default(),
+    };
+    Ok(Options {
+        dir: after.dir.or(before.dir),
+        address: after.address.or(before.address),
+        user: after.user.or(before.user),
+        key: after.key.or(before.key),
+        known_hosts: after.known_hosts.or(before.known_hosts),
+        output: after.output.or(before.output),
+    })
 }
 
 /// Carries out `command`, and tells on standard error what failed. `program` is all of the command line.

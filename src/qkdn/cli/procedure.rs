@@ -3,10 +3,13 @@
 use serde_json::Value;
 
 use super::Failure;
-use super::client::Reach;
+use super::client::{Client, Reach};
 use super::filter::{MANAGER, element, leaf as xml_leaf};
 use super::table::{Output, Table};
 use super::value::{cell, leaf, list, time};
+
+/// Stands for the run that began last.
+const LATEST: &str = "latest";
 
 #[derive(clap::Subcommand, Debug)]
 pub enum Command {
@@ -17,7 +20,11 @@ pub enum Command {
         running: bool,
     },
     /// One run with its steps
-    Show { run: String },
+    Show {
+        /// Its run-id, or latest
+        #[arg(default_value = LATEST)]
+        run: String,
+    },
     /// Run a procedure now
     Run {
         procedure: Procedure,
@@ -59,12 +66,13 @@ pub async fn run(command: Command, reach: &Reach, output: Output) -> Result<(), 
             output.list(&table, &Value::from(runs))
         }
         Command::Show { run: id } => {
-            let filter = element("procedures", MANAGER, &format!("<run>{}</run>", xml_leaf("run-id", &id)));
-            let data = client.get(&filter).await?;
-            let run = list(&data, "qkdn-manager:procedures/run").first();
+            let run = match id.as_str() {
+                LATEST => latest(&client).await?,
+                id => one(&client, id).await?,
+            };
             let run =
                 run.ok_or_else(|| Failure::not_found(format!("there is no run \"{id}\"; see: qkdn procedure list")))?;
-            output.details(run, &["step"], &[("Steps".to_owned(), steps(run))])
+            output.details(&run, &["step"], &[("Steps".to_owned(), steps(&run))])
         }
         Command::Run { procedure: Procedure::Configuration, devices } => {
             let input: String = devices.iter().map(|name| xml_leaf("device", name)).collect();
@@ -74,6 +82,27 @@ pub async fn run(command: Command, reach: &Reach, output: Output) -> Result<(), 
             let next = if errors == "0" { String::new() } else { "; see: qkdn topology errors".to_owned() };
             output.done(&format!("{run}: {errors} configuration errors found{next}"), &reply)
         }
+    }
+}
+
+async fn one(client: &Client, id: &str) -> Result<Option<Value>, Failure> {
+    let filter = element("procedures", MANAGER, &format!("<run>{}</run>", xml_leaf("run-id", id)));
+    let data = client.get(&filter).await?;
+    Ok(list(&data, "qkdn-manager:procedures/run").first().cloned())
+}
+
+/// The run that began last.
+async fn latest(client: &Client) -> Result<Option<Value>, Failure> {
+    let data = client.get(&element("procedures", MANAGER, "<run><run-id/><started/></run>")).await?;
+    let runs = list(&data, "qkdn-manager:procedures/run").iter();
+    // Of several that began together, the one with the highest number.
+    let last = runs.max_by_key(|run| {
+        let id = leaf(run, "run-id");
+        (leaf(run, "started"), id.len(), id)
+    });
+    match last {
+        Some(run) => one(client, &leaf(run, "run-id")).await,
+        None => Ok(None),
     }
 }
 

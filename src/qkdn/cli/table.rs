@@ -8,7 +8,7 @@ use std::io::{IsTerminal, Write};
 use serde_json::Value;
 
 use super::Failure;
-use super::value::plain;
+use super::value::{NOTHING, plain};
 
 /// What is shown of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -117,9 +117,11 @@ impl Table {
         };
         let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
         // Numbers are compared by eye: their ends stand below each other.
-        let right: Vec<bool> = (0..self.columns.len())
-            .map(|column| self.rows.iter().all(|row| row[column] == "-" || row[column].parse::<f64>().is_ok()))
-            .collect();
+        let right = |column: usize| {
+            let mut cells = self.rows.iter().map(|row| row[column].as_str()).filter(|cell| *cell != NOTHING).peekable();
+            cells.peek().is_some() && cells.all(|cell| cell.parse::<f64>().is_ok())
+        };
+        let right: Vec<bool> = (0..self.columns.len()).map(right).collect();
         let line = |cells: &mut dyn Iterator<Item = &str>| {
             let padded = cells.enumerate().map(|(column, cell)| {
                 let space = " ".repeat(widths[column] - cell.chars().count());
@@ -149,7 +151,7 @@ impl Table {
         let mut text = line(&mut head.iter().map(String::as_str));
         for row in &self.rows {
             // Nothing is an empty field to a program.
-            text.push_str(&line(&mut row.iter().map(|cell| if cell == "-" { "" } else { cell.as_str() })));
+            text.push_str(&line(&mut row.iter().map(|cell| if cell == NOTHING { "" } else { cell.as_str() })));
         }
         text
     }
