@@ -86,7 +86,7 @@ impl Reach {
         let Some(address) = address else {
             let told = dir.clone().or_else(|| std::env::var_os("QKDN_DIR").map(PathBuf::from));
             let directory = told.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_DIRECTORY));
-            return self.from_demo(&directory, told.is_some());
+            return self.demo_target(&directory, told.is_some());
         };
         let (host, port) = address
             .rsplit_once(':')
@@ -105,7 +105,7 @@ impl Reach {
         })
     }
 
-    fn from_demo(&self, directory: &Path, told: bool) -> Result<Target, Failure> {
+    fn demo_target(&self, directory: &Path, told: bool) -> Result<Target, Failure> {
         let file = directory.join("demo.json");
         let text = std::fs::read_to_string(&file).map_err(|error| {
             let next = if told {

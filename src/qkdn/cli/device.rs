@@ -147,18 +147,30 @@ async fn check(client: &Client, names: &[String], output: Output) -> Result<(), 
     let rpc = element("check-synchronization", MANAGER, &input);
     let reply = client.call("/qkdn-manager:check-synchronization", &rpc).await?;
     let mut table = Table::new(&["DEVICE", "CONFIGURATION", "DIFFERENCE"]);
-    let devices = list(&reply, "device");
-    for device in devices {
+    let compared = list(&reply, "device");
+    for device in compared {
         table.row(vec![cell(device, "name"), cell(device, "configuration-status"), cell(device, "text")]);
     }
-    output.list(&table, &reply["device"])?;
-    let other = devices.iter().filter(|device| leaf(device, "configuration-status") != "in-sync").count();
-    match other {
+    output.list(&table, &Value::from(compared))?;
+    let known = find::devices(client).await?;
+    match compared.iter().filter(|device| !is_well(device, &known)).count() {
         0 => Ok(()),
         other => Err(Failure {
             code: Failure::PARTIAL,
-            text: format!("{other} of {} devices do not have, or are not known to have, what is wanted", devices.len()),
+            text: format!("{other} of {} devices do not have what is wanted, or could not be asked", compared.len()),
         }),
+    }
+}
+
+/// A device whose configuration is not the manager's has nothing to compare; that is known of one that is connected.
+fn is_well(compared: &Value, devices: &[Value]) -> bool {
+    match leaf(compared, "configuration-status").as_str() {
+        "in-sync" => true,
+        "unknown" => {
+            let device = devices.iter().find(|device| device["name"] == compared["name"]);
+            device.is_some_and(|device| leaf(device, "state/connection-state") == "operational")
+        }
+        _ => false,
     }
 }
 

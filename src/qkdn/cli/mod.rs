@@ -23,6 +23,9 @@ use clap::{ArgMatches, FromArgMatches};
 use client::Reach;
 use table::{Format, Output};
 
+const EXIT_CODES: &str = "Exit codes of the commands that ask a manager: 0 done, 1 failed, 2 wrong usage, 3 no such thing, 4 denied, \
+5 done in part (status: not every managed device is operational).";
+
 /// Options of all these commands, at any place.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Options {
@@ -118,7 +121,7 @@ pub fn with_options(program: clap::Command) -> clap::Command {
     };
     // Completion asks no manager.
     let names = names.iter().filter(|name| *name != "completion");
-    names.fold(add(program), |program, name| program.mut_subcommand(name, add_below))
+    names.fold(add(program).after_help(EXIT_CODES), |program, name| program.mut_subcommand(name, add_below))
 }
 
 /// What was given of them before the command or after it, which counts more.

@@ -8,7 +8,7 @@ use std::io::{IsTerminal, Write};
 use serde_json::Value;
 
 use super::Failure;
-use super::value::{NOTHING, plain};
+use super::value::{NOTHING, identity, plain};
 
 /// What is shown of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -168,8 +168,10 @@ fn details(json: &Value, leave_out: &[&str]) -> String {
 /// All leaves below, by their path; lists of entries in sequence.
 fn members(json: &Value, path: &str, leave_out: &[&str], tell: &mut dyn FnMut(&str, &str)) {
     let Value::Object(object) = json else { return };
+    let mut object: Vec<_> = object.iter().collect();
+    object.sort_by_key(|(name, value)| place(identity(name), value));
     for (name, value) in object {
-        let name = name.rsplit_once(':').map_or(name.as_str(), |(_, name)| name);
+        let name = identity(name);
         let inside = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
         if leave_out.contains(&inside.as_str()) {
             continue;
@@ -184,6 +186,14 @@ fn members(json: &Value, path: &str, leave_out: &[&str], tell: &mut dyn FnMut(&s
             _ => tell(&inside, &plain(value)),
         }
     }
+}
+
+/// What a thing is called comes first, and what stands inside others last.
+fn place(name: &str, value: &Value) -> usize {
+    const NAMES: [&str; 6] = ["name", "resource-id", "alarm-id", "run-id", "type", "kind"];
+    let inside = value.is_object() || value.as_array().is_some_and(|entries| entries.iter().any(Value::is_object));
+    let named = NAMES.iter().position(|known| *known == name).unwrap_or(NAMES.len());
+    if inside { NAMES.len() + 1 } else { named }
 }
 
 fn pretty(json: &Value) -> String {

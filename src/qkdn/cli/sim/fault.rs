@@ -93,6 +93,7 @@ impl clap::Args for Fault {
             Arg::new(name).long(name).value_name("SECONDS").value_parser(clap::value_parser!(u32)).help(help)
         };
         command
+            .override_usage("qkdn sim fault <LINK|DEVICE|RESOURCE> <FAULT> [--duration SECONDS] [--ramp SECONDS]")
             .args(options)
             .group(ArgGroup::new("fault").args(KINDS.iter().map(|kind| kind.name)).required(true))
             .arg(seconds("ramp", "Let it grow over this time (qber, loss, laser-fault, temperature)"))

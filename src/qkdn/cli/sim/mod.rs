@@ -196,29 +196,41 @@ async fn faults(client: &Client, device: Option<String>, output: Output) -> Resu
         }
         None => devices.iter().map(|device| leaf(device, "name")).filter(|name| is_simulated(&devices, name)).collect(),
     };
-    let mut table = Table::new(&["FAULT", "DEVICE", "RESOURCE", "KIND", "HOW", "INJECTED", "BY", "DURATION"]);
     let mut all = Vec::new();
     let rpc = element("list-faults", SIMULATION, "");
     for device in &names {
         let reply = perform(client, device, "/qkdn-simulation:list-faults", &rpc).await?;
-        for fault in list(&reply, "fault") {
-            let (kind, how) = kind_of(fault);
-            table.row(vec![
-                cell(fault, "fault-id"),
-                device.clone(),
-                short(&cell(fault, "resource-id")).to_owned(),
-                kind,
-                how,
-                time(fault, "injected"),
-                cell(fault, "injected-by"),
-                cell(fault, "duration"),
-            ]);
+        list(&reply, "fault").iter().for_each(|fault| add(&mut all, fault, device));
+    }
+    let mut table = Table::new(&["FAULT", "RESOURCE", "KIND", "HOW", "INJECTED", "BY", "DURATION", "DEVICES"]);
+    for fault in &all {
+        let (kind, how) = kind_of(fault);
+        table.row(vec![
+            cell(fault, "fault-id"),
+            short(&cell(fault, "resource-id")).to_owned(),
+            kind,
+            how,
+            time(fault, "injected"),
+            cell(fault, "injected-by"),
+            cell(fault, "duration"),
+            cell(fault, "device"),
+        ]);
+    }
+    output.list(&table, &Value::from(all))
+}
+
+/// Both ends of a link tell of the same fault.
+fn add(all: &mut Vec<Value>, fault: &Value, device: &str) {
+    let same =
+        |known: &&mut Value| ["fault-id", "resource-id", "injected"].iter().all(|name| known[name] == fault[name]);
+    match all.iter_mut().find(same).and_then(|known| known["device"].as_array_mut()) {
+        Some(devices) => devices.push(json!(device)),
+        None => {
             let mut fault = fault.clone();
-            fault["device"] = json!(device);
+            fault["device"] = json!([device]);
             all.push(fault);
         }
     }
-    output.list(&table, &Value::from(all))
 }
 
 /// The one container of a fault, and its leaves.
@@ -234,10 +246,7 @@ fn kind_of(fault: &Value) -> (String, String) {
 
 /// Has a device do an operation of the simulation, through the manager.
 async fn perform(client: &Client, device: &str, path: &str, rpc: &str) -> Result<Value, Failure> {
-    let reply = client
-        .execute(device, rpc)
-        .await
-        .map_err(|failure| Failure { text: format!("{device}: {}", failure.text), ..failure })?;
+    let reply = client.execute(device, rpc).await?;
     let around = format!("<reply>{reply}</reply>");
     let document =
         Document::parse(&around, &Limits::default()).map_err(|error| Failure::failed(format!("{device}: {error}")))?;
@@ -248,11 +257,11 @@ fn write(topology: &Topology, file: Option<&Path>, output: Output) -> Result<(),
     let text = topology.to_toml();
     let Some(file) = file else { return table::print(&text) };
     std::fs::write(file, text).map_err(|error| Failure::failed(format!("{}: {error}", file.display())))?;
-    let (nodes, links) = (topology.nodes.len(), topology.links.len());
+    let (nodes, links, agents) = (topology.nodes.len(), topology.links.len(), topology.agents().len());
     let shown = file.display();
     output.done(
-        &format!("{shown}: {nodes} nodes, {links} links; to run it: qkdn demo --topology {shown}"),
-        &json!({"file": file, "nodes": nodes, "links": links}),
+        &format!("{shown}: {nodes} nodes, {links} links, {agents} agents; to run it: qkdn demo --topology {shown}"),
+        &json!({"file": file, "nodes": nodes, "links": links, "agents": agents}),
     )
 }
 
@@ -302,5 +311,15 @@ mod tests {
         let fault = json!({"fault-id": "f", "duration": 4, "loss": {"loss": "3.0", "ramp-time": 0}});
         assert_eq!(kind_of(&fault), ("loss".to_owned(), "loss 3.0, ramp-time 0".to_owned()));
         assert_eq!(kind_of(&json!({"fibre-cut": {}})), ("fibre-cut".to_owned(), "-".to_owned()));
+    }
+
+    #[test]
+    fn a_fault_that_both_ends_tell_of_is_one() {
+        let fault = |id: &str, resource: &str| json!({"fault-id": id, "resource-id": resource, "injected": "t"});
+        let mut all = Vec::new();
+        add(&mut all, &fault("fault-1", "l"), "rx");
+        add(&mut all, &fault("fault-1", "l"), "tx");
+        add(&mut all, &fault("fault-1", "other"), "km");
+        assert_eq!((all.len(), cell(&all[0], "device")), (2, "rx, tx".to_owned()));
     }
 }
