@@ -42,7 +42,7 @@ impl Process {
         let config = agents::config::Config::load(&home.join("agent.toml")).unwrap();
         let (ready, address) = tokio::sync::oneshot::channel();
         let (stop, known) = (CancellationToken::new(), move |address| ready.send(address).unwrap());
-        let running = agents::run::qkd_module(config, stop.clone(), known);
+        let running = agents::run::agent(agents::topology::AgentKind::QkdModule, config, None, stop.clone(), known);
         let task = tokio::spawn(async move { running.await.map_err(|error| error.to_string()) });
         Process { address: in_time(address).await.unwrap(), stop, task }
     }
