@@ -1,0 +1,1 @@
+//! A controller and agents over SSH on loopback.
