@@ -13,7 +13,7 @@ use netconf::client::{
     CreateSubscription, Datastore, EditConfig, Filter, NotificationEvent, Notifications, Options, Session,
     SessionConfig,
 };
-use netconf::transport::ssh::{Credential, HostKeyCheck, Target, connect};
+use netconf::transport::ssh::{Credential, HostKeyCheck, Target, connect, load_or_generate_host_key};
 use netconf::yang::edit::read_data;
 use netconf::yang::validate::Validator;
 use tokio::task::JoinHandle;
@@ -225,19 +225,23 @@ async fn a_whole_network_is_found_and_each_kind_of_device_configured() {
     let (listen, admin) = ("127.0.0.1:0".to_owned(), "ann".to_owned());
     let made = init(&Init { directory: home.join("manager"), listen, admin, admin_key: None }).unwrap();
     let topology = Topology::load("lab").unwrap();
-    let user = |name: &str| fleet::User {
+    let controller_key = home.join("controller");
+    let key = load_or_generate_host_key(&controller_key).unwrap();
+    std::fs::write(home.join("controller.pub"), key.public_key().to_openssh().unwrap()).unwrap();
+    let user = |name: &str, place: &str, group: &str| fleet::User {
         name: name.to_owned(),
-        public_key: home.join("manager").join(format!("{name}.pub")),
+        public_key: home.join(place).join(format!("{name}.pub")),
         password_file: None,
-        groups: vec!["manager".to_owned()],
+        groups: vec![group.to_owned()],
     };
+    let functions = ["qlm", "kmlm", "qclm"].map(|name| user(name, "manager", "manager"));
     let options = fleet::Options {
         directory: home.to_owned(),
         topology: "lab".to_owned(),
         port_base: 0,
-        users: ["qlm", "kmlm", "qclm"].map(user).into(),
-        controller_key: home.join("controller"),
-        without: ["controller".to_owned()].into(),
+        users: functions.into_iter().chain([user("controller", "", "controller")]).collect(),
+        controller_key,
+        without: std::collections::BTreeSet::new(),
     };
     let stop = CancellationToken::new();
     let fleet = in_time(Fleet::start(&topology, &options, &stop, |_| ())).await.unwrap();
@@ -264,18 +268,15 @@ async fn a_whole_network_is_found_and_each_kind_of_device_configured() {
     })
     .await;
     let networks = "<networks xmlns=\"urn:ietf:params:xml:ns:yang:ietf-network\"/>";
-    seen(
-        &ann,
-        networks,
-        &["urn:qkdn:lab:km:a", "urn:qkdn:lab:link:bc", "<supporting-link>", "urn:qkdn:network:qkdn"],
-    )
-    .await;
+    seen(&ann, networks, &["urn:qkdn:lab:km:a", "urn:qkdn:lab:link:bc", "<supporting-link>", "urn:qkdn:network:qkdn"])
+        .await;
 
     for (name, kind, leaf, value) in [
         ("ab-tx", "qkd-module", "description", "north hall"),
         ("km-a", "key-manager", "sampling-interval", "5"),
         ("os", "optical-switch", "description", "rack 4"),
         ("rp", "relay-point", "description", "shaft"),
+        ("controller", "controller", "description", "under the roof"),
     ] {
         let config = format!(
             "<devices xmlns=\"{OURS}\"><device><name>{name}</name><{kind}><{leaf}>{value}</{leaf}></{kind}></device></devices>"
@@ -300,7 +301,8 @@ async fn a_whole_network_is_found_and_each_kind_of_device_configured() {
     heard(&mut notifications, &["<alarm-notification", "qkd-link-down"]).await;
     heard(&mut notifications, &["<procedure-step", "<number>4</number>", "<actor>qlm</actor>", "fibre-cut"]).await;
     let run = format!("<procedures xmlns=\"{OURS}\"><run><procedure>link-failure</procedure></run></procedures>");
-    seen(&ann, &run, &["urn:qkdn:lab:link:ab", "<number>3</number>", "<number>7</number>"]).await;
+    seen(&ann, &run, &["urn:qkdn:lab:link:ab", "<number>3</number>", "<number>8</number>", "<state>completed</state>"])
+        .await;
 
     // All that the manager says is what its model says that it can say.
     let schema = northbound_schema().unwrap();
