@@ -184,6 +184,18 @@ async fn what_was_acknowledged_is_there_after_an_end_without_close() {
 }
 
 #[tokio::test]
+async fn a_close_leaves_one_file_that_is_the_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_directory, path) = place();
+    let store = Sqlite::open(&path).unwrap();
+    store.write(vec![device("d", 3)]).await.unwrap();
+    assert_eq!(store.devices(None).unwrap().len(), 1);
+    drop(store);
+    assert!(!path.with_extension("db-wal").exists());
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[tokio::test]
 async fn records_applied_twice_equal_once() {
     let (_directory, path) = place();
     let store = Sqlite::open(&path).unwrap();
