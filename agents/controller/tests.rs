@@ -1,7 +1,7 @@
 //! A controller and the agents of the topology `lab`, over SSH on loopback.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -287,11 +287,24 @@ async fn an_action_reaches_the_devices_that_it_means() {
     let reply = session.rpc(&in_service).await.unwrap().text().to_owned();
     let (last, states) = ended(&mut notifications, content(&reply, "action-id")).await;
     assert_eq!(states.last().map(String::as_str), Some("done"), "{last}");
-    drop(session);
 
+    // An action is under way when the controller ends: the next one takes it up.
+    tx.stop().await;
+    let standby =
+        asked("op-8", "service-state-change", &state_change(&lab.topology.resource_id("module", "ab-tx"), "standby"));
+    session.rpc(&standby).await.unwrap();
+    drop(session);
     controller.stop().await;
+    let tx = lab.module("ab-tx").await;
+    lab.tell(&[&tx, &rx], None);
     let controller = lab.controller().await;
-    assert_eq!(controller.get().await.matches("<control-action>").count(), 3, "they outlive a restart");
+    let taken_up = async {
+        while !tx.get().await.contains("<service-state>standby</service-state>") {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, taken_up).await.expect("the action is executed after all");
+    assert_eq!(controller.get().await.matches("<control-action>").count(), 4, "they outlive a restart");
     for agent in [controller, tx, rx] {
         agent.stop().await;
     }
