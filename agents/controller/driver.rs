@@ -425,7 +425,7 @@ fn route_entry(route: &Route, history: Option<&RouteHistory>) -> RouteEntry {
         route_id: route.id.clone(),
         source_km_id: route.source.clone(),
         destination_km_id: route.destination.clone(),
-        metric: (!hop.is_empty()).then(|| hop.len() as f64 - 1.0),
+        metric: (!hop.is_empty()).then_some(hop.len() as f64 - 1.0),
         hop,
         service_state: route.service_state,
         established: history.map(|history| date_and_time(history.established)),
