@@ -7,7 +7,8 @@
 //! state-dir = "state"                 # relative paths start at this file
 //! host-key = "host_key"               # made if absent
 //! superuser = "admin"                 # exempt from access control; none if absent
-//! driver = "simulated"
+//! driver = "simulated"                # the default
+//! initial = "initial.json"            # RFC 7951: the device's first configuration, taken at the first start; none if absent
 //!
 //! [[user]]
 //! name = "admin"
@@ -22,6 +23,11 @@
 //! seed = 1
 //! length-km = 20.0
 //! extra-loss-db = 0.5
+//! topology = "lab"                    # instead: the network to simulate, a name or a file; resource-id is one of its devices
+//!
+//! [controller]                        # of a controller, instead of [simulated]
+//! key = "controller"                  # its private key; made if absent
+//! directory = "directory.json"        # the agents that it controls
 //! ```
 
 #[cfg(test)]
@@ -45,16 +51,20 @@ pub struct Config {
     pub state_dir: PathBuf,
     pub host_key: PathBuf,
     pub superuser: Option<String>,
+    #[serde(default)]
     pub driver: DriverKind,
+    pub initial: Option<PathBuf>,
     #[serde(default, rename = "user")]
     pub users: Vec<User>,
     pub simulated: Option<Simulated>,
+    pub controller: Option<Controller>,
 }
 
 /// What stands between an agent and its device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DriverKind {
+    #[default]
     Simulated,
 }
 
@@ -85,12 +95,24 @@ pub struct Simulated {
     pub length_km: f64,
     #[serde(default)]
     pub extra_loss_db: f64,
+    /// Of the whole network, by a built-in name or a file: then nothing else here counts.
+    pub topology: Option<String>,
+}
+
+/// How a controller reaches what it controls.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Controller {
+    /// Its private key, in OpenSSH's form.
+    pub key: PathBuf,
+    /// A JSON file, as a fleet writes it, that tells where the agents are.
+    pub directory: PathBuf,
 }
 
 impl Default for Simulated {
     fn default() -> Self {
         let (role, system) = (receiver(), gys());
-        Simulated { link_id: None, role, system, seed: one(), length_km: twenty(), extra_loss_db: 0.0 }
+        Simulated { link_id: None, role, system, seed: one(), length_km: twenty(), extra_loss_db: 0.0, topology: None }
     }
 }
 
@@ -112,8 +134,15 @@ impl Config {
             std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         let mut config = Config::parse(&text, path)?;
         let base = path.parent().unwrap_or(Path::new(""));
-        for file in [&mut config.state_dir, &mut config.host_key] {
+        let files = [&mut config.state_dir, &mut config.host_key].into_iter().chain(&mut config.initial);
+        let controller = config.controller.iter_mut().flat_map(|c| [&mut c.key, &mut c.directory]);
+        for file in files.chain(controller) {
             *file = base.join(&*file);
+        }
+        // A name without a dot or slash is that of a topology that the program carries.
+        let topology = config.simulated.as_mut().and_then(|simulated| simulated.topology.as_mut());
+        if let Some(topology) = topology.filter(|topology| topology.contains(['/', '.'])) {
+            *topology = base.join(&*topology).display().to_string();
         }
         for user in &mut config.users {
             for file in user.authorized_keys.iter_mut().chain(&mut user.password_file) {

@@ -11,6 +11,7 @@ pub mod controller;
 pub mod driver;
 pub mod event_log;
 pub mod fault;
+pub mod fleet;
 pub mod key_manager;
 pub mod memory;
 pub mod model;

@@ -5,7 +5,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use netconf::server::provider::Provider;
@@ -13,7 +13,8 @@ use netconf::server::{Options, Server, base_modules};
 use netconf::transport::auth::Users;
 use netconf::transport::ssh;
 use netconf::yang::serde::to_tree;
-use netconf::yang::{Schema, Tree};
+use netconf::yang::validate::Validator;
+use netconf::yang::{Schema, Tree, json};
 use serde::Serialize;
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -22,14 +23,19 @@ use tokio_util::sync::CancellationToken;
 use crate::agent::{Agent, AgentError, Clock, system_clock};
 use crate::config::{Config, DriverKind, User};
 use crate::driver::Driver;
+use crate::key_manager::{self, SimulatedKeyManager};
+use crate::network::Network;
+use crate::optical_switch::{self, SimulatedSwitch};
 use crate::physics::System;
-use crate::qkd_module::{Parameters, SimulatedModule};
+use crate::qkd_module::{self, Parameters, SimulatedModule};
+use crate::relay_point::{self, SimulatedRelayPoint};
 use crate::schema::agent_schema;
+use crate::topology::{AgentKind, Topology};
 
 /// Why an agent does not run: one line that says what to do.
 #[derive(Debug, Error)]
 #[error("{0}")]
-pub struct RunError(String);
+pub struct RunError(pub(crate) String);
 
 impl From<AgentError> for RunError {
     fn from(error: AgentError) -> Self {
@@ -37,16 +43,84 @@ impl From<AgentError> for RunError {
     }
 }
 
-/// Runs the management agent of a QKD module until `shutdown`; `ready` hears where it listens.
-pub async fn qkd_module(
+/// Runs the management agent of a device until `shutdown`; `ready` hears where it listens. Without a `network`, the one that the
+/// configuration names is simulated for this agent alone.
+pub async fn agent(
+    kind: AgentKind,
     config: Config,
+    network: Option<Arc<Network>>,
     shutdown: CancellationToken,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), RunError> {
     let DriverKind::Simulated = config.driver;
+    let clock = system_clock();
+    let now = clock();
+    let id = config.resource_id.clone();
+    let schema = schema(kind)?;
+    let is_shared = network.is_some();
+    let missing = || RunError(format!("the network has no {} {id}", kind.name()));
+    let network = || match &network {
+        Some(network) => Ok(network.clone()),
+        None => simulated_network(&config),
+    };
+    match kind {
+        AgentKind::QkdModule => {
+            let driver = if is_shared || config.simulated.as_ref().is_some_and(|s| s.topology.is_some()) {
+                SimulatedModule::of(network()?, &id).ok_or_else(missing)?
+            } else {
+                SimulatedModule::new(one_link(&config)?, now)
+            };
+            serve(config, driver, schema, qkd_module::CONTROLLED, clock, shutdown, ready).await
+        }
+        AgentKind::KeyManager => {
+            let driver = SimulatedKeyManager::new(network()?, &id, now);
+            serve(config, driver, schema, key_manager::CONTROLLED, clock, shutdown, ready).await
+        }
+        AgentKind::OpticalSwitch => {
+            let driver = SimulatedSwitch::new(network()?, &id, now).ok_or_else(missing)?;
+            serve(config, driver, schema, optical_switch::CONTROLLED, clock, shutdown, ready).await
+        }
+        AgentKind::RelayPoint => {
+            let driver = SimulatedRelayPoint::new(network()?, &id, now).ok_or_else(missing)?;
+            serve(config, driver, schema, relay_point::CONTROLLED, clock, shutdown, ready).await
+        }
+        AgentKind::Controller => Err(RunError("there is no controller yet".to_owned())),
+    }
+}
+
+/// The schema of a kind of agent. One for all agents of a process, because each takes megabytes.
+fn schema(kind: AgentKind) -> Result<Arc<Schema>, RunError> {
+    static SCHEMAS: Mutex<BTreeMap<AgentKind, Arc<Schema>>> = Mutex::new(BTreeMap::new());
+    let mut schemas = SCHEMAS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(schema) = schemas.get(&kind) {
+        return Ok(schema.clone());
+    }
+    let module = match kind {
+        AgentKind::QkdModule => "qkdn-mq",
+        AgentKind::KeyManager => "qkdn-mk",
+        AgentKind::OpticalSwitch => "qkdn-mops",
+        AgentKind::RelayPoint => "qkdn-mqrp",
+        AgentKind::Controller => "qkdn-mc",
+    };
+    let built = agent_schema(base_modules(Schema::builder()), &[module], true);
+    let built = built.map_err(|error| RunError(error.to_string()))?;
+    schemas.insert(kind, built.clone());
+    Ok(built)
+}
+
+/// The network that an agent on its own simulates for itself.
+fn simulated_network(config: &Config) -> Result<Arc<Network>, RunError> {
+    let named = config.simulated.as_ref().and_then(|simulated| simulated.topology.as_deref());
+    let named = named.ok_or_else(|| RunError(format!("{}: [simulated] has no topology", config.name)))?;
+    let topology = Topology::load(named).map_err(|error| RunError(error.to_string()))?;
+    Ok(Network::new(&topology, system_clock()()))
+}
+
+/// A module with a link of its own.
+fn one_link(config: &Config) -> Result<Parameters, RunError> {
     let simulated = config.simulated.clone().unwrap_or_default();
     let unknown = || RunError(format!("there is no system {}", simulated.system));
-    let parameters = Parameters {
+    Ok(Parameters {
         module_id: config.resource_id.clone(),
         link_id: simulated.link_id.clone().unwrap_or_else(|| format!("{}:link", config.resource_id)),
         role: simulated.role,
@@ -54,14 +128,7 @@ pub async fn qkd_module(
         seed: simulated.seed,
         length_km: simulated.length_km,
         extra_loss_db: simulated.extra_loss_db,
-    };
-    let clock = system_clock();
-    let driver = SimulatedModule::new(parameters, clock());
-    let simulated = driver.device().simulated;
-    let schema = agent_schema(base_modules(Schema::builder()), &["qkdn-mq"], simulated);
-    let schema = schema.map_err(|error| RunError(error.to_string()))?;
-    let controlled = ["service-state", "active-channel"];
-    serve(config, driver, schema, &controlled, clock, shutdown, ready).await
+    })
 }
 
 /// Serves any device's agent. `controlled` are the leafs of the device that a controller may write.
@@ -81,7 +148,7 @@ pub async fn serve<D: Driver>(
     let listener = listener.map_err(|error| RunError(format!("cannot listen on {}: {error}", config.listen)))?;
     let address = listener.local_addr().map_err(|error| fail(&error))?;
     let rights = rights(&schema, driver.device().container, controlled, &config.users).map_err(|error| fail(&error))?;
-    let initial = Tree::initial(schema.clone()).merged(&rights);
+    let initial = initial(&config, &schema)?.merged(&rights);
     let agent = Agent::open(driver, schema.clone(), &config.state_dir, clock)?;
     let options = Options { state_dir: config.state_dir, superuser: config.superuser };
     let server = Server::start(schema, agent.clone(), initial.clone(), options).await.map_err(|error| fail(&error))?;
@@ -109,6 +176,21 @@ pub async fn serve<D: Driver>(
     };
     agent.stop().await;
     ended.map_err(|error| fail(&error))
+}
+
+/// The configuration of an agent that never ran, but for its rights: that of the device, as the file has it.
+fn initial(config: &Config, schema: &Arc<Schema>) -> Result<Tree, RunError> {
+    let tree = Tree::initial(schema.clone());
+    let Some(file) = &config.initial else { return Ok(tree) };
+    let fail = |reason: String| RunError(format!("{}: {reason}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| fail(error.to_string()))?;
+    let read = json::read(schema, &text).map_err(|errors| fail(list(&errors)))?;
+    Validator::new(schema.clone()).validate_all(&tree.merged(&read)).map_err(|errors| fail(list(&errors)))
+}
+
+/// Errors on one line.
+fn list(errors: &[impl std::fmt::Display]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn users(users: &[User]) -> Result<Users, RunError> {

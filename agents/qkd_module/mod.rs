@@ -9,3 +9,6 @@ pub mod simulated;
 pub use simulated::{Parameters, SimulatedModule};
 
 pub(crate) use simulated::{SimulatedDevice, configured};
+
+/// What a controller may write at a module (clause 8.2), below its container.
+pub const CONTROLLED: &[&str] = &["service-state", "active-channel"];

@@ -42,6 +42,8 @@ fn config(directory: &Path) -> Config {
         host_key: directory.join("host_key"),
         superuser: None,
         driver: DriverKind::Simulated,
+        initial: None,
+        controller: None,
         users: vec![user("qlm", &["manager"]), user("controller", &["controller"]), user("guest", &[])],
         simulated: Some(Simulated { link_id: Some("urn:qkdn:test:link:1".to_owned()), ..Simulated::default() }),
     }
@@ -53,7 +55,7 @@ async fn start(directory: &Path) -> Running {
     let known = move |address| {
         let _sent = ready.send(address);
     };
-    let task = tokio::spawn(qkd_module(config(directory), shutdown.clone(), known));
+    let task = tokio::spawn(agent(AgentKind::QkdModule, config(directory), None, shutdown.clone(), known));
     let address = tokio::time::timeout(DEADLINE, address).await.unwrap().unwrap();
     Running { address, shutdown, task, known_hosts: directory.join("known_hosts") }
 }
@@ -168,7 +170,8 @@ async fn configuration_is_kept_and_rights_hold() {
 async fn what_keeps_an_agent_from_running_is_said_in_one_line() {
     let directory = tempfile::tempdir().unwrap();
     let said = async |config: Config| {
-        let error = qkd_module(config, CancellationToken::new(), |_| panic!("it runs")).await.unwrap_err().to_string();
+        let started = agent(AgentKind::QkdModule, config, None, CancellationToken::new(), |_| panic!("it runs")).await;
+        let error = started.unwrap_err().to_string();
         assert!(!error.contains('\n'), "{error}");
         error
     };

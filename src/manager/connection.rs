@@ -64,7 +64,7 @@ pub struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Pace { silence: Duration::from_secs(3), answer: Duration::from_secs(3) }
+        Pace { silence: Duration::from_secs(3), answer: Duration::from_secs(4) }
     }
 }
 
@@ -242,15 +242,25 @@ impl Devices {
         timeout: Option<Duration>,
     ) -> Result<client::Reply, CallError> {
         let link = self.link(device)?;
+        // However long it takes, the device is not taken for lost meanwhile.
+        let _counted = UnderWay::new(&link);
+        self.ask(device, &link, operation, timeout).await
+    }
+
+    async fn ask(
+        &self,
+        device: &str,
+        link: &Link,
+        operation: String,
+        timeout: Option<Duration>,
+    ) -> Result<client::Reply, CallError> {
         let (session, error) = {
             let contact = link.contact();
             (contact.session.clone(), contact.error.clone())
         };
         let session = session.ok_or_else(|| CallError::NotConnected { device: device.to_owned(), error })?;
         let timeout = timeout.unwrap_or(link.plan.timeout);
-        let counted = UnderWay::new(&link);
         let result = session.rpc_within(operation, timeout).await;
-        drop(counted);
         if matches!(result, Ok(_) | Err(client::Error::Rpc(_))) {
             link.contact().heard = Instant::now();
         }

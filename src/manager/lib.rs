@@ -12,12 +12,23 @@
 
 pub mod alarm;
 pub mod back_off;
+pub mod brain;
 pub mod collector;
+pub mod config;
 pub mod connection;
+pub mod consistency;
 pub mod facts;
+pub mod function;
+pub mod init;
 pub mod input;
+pub mod inventory;
+pub mod layout;
 pub mod model;
+pub mod procedure;
+pub mod northbound;
 pub mod record;
+pub mod run;
 pub mod schema;
 pub mod shell;
 pub mod store;
+pub mod topology;

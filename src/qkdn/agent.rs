@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use agents::config::Config;
+use agents::topology::AgentKind;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -14,6 +15,14 @@ pub struct Args {
 enum Kind {
     /// A QKD module, on reference point Mq
     QkdModule(File),
+    /// A key manager, on Mk
+    KeyManager(File),
+    /// An optical switch, on Mops
+    OpticalSwitch(File),
+    /// A quantum relay point, on Mqrp
+    RelayPoint(File),
+    /// A QKDN controller, on Mc
+    Controller(File),
 }
 
 #[derive(clap::Args)]
@@ -24,9 +33,15 @@ struct File {
 }
 
 pub async fn run(args: Args) -> Result<(), String> {
-    let Kind::QkdModule(File { config }) = args.kind;
+    let (kind, File { config }) = match args.kind {
+        Kind::QkdModule(file) => (AgentKind::QkdModule, file),
+        Kind::KeyManager(file) => (AgentKind::KeyManager, file),
+        Kind::OpticalSwitch(file) => (AgentKind::OpticalSwitch, file),
+        Kind::RelayPoint(file) => (AgentKind::RelayPoint, file),
+        Kind::Controller(file) => (AgentKind::Controller, file),
+    };
     let config = Config::load(&config).map_err(|e| e.to_string())?;
     let shutdown = crate::terminate::on_signal()?;
     let ready = |address| println!("qkdn: serving NETCONF over SSH on {address}");
-    agents::run::qkd_module(config, shutdown, ready).await.map_err(|e| e.to_string())
+    agents::run::agent(kind, config, None, shutdown, ready).await.map_err(|e| e.to_string())
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use agents::config::Config;
+use agents::topology::AgentKind;
 use manager::connection::{Devices, Pace};
 use manager::facts::{EventContent, Facts, ReportedAlarm};
 use manager::input::Input;
@@ -18,13 +19,13 @@ use tokio_util::sync::CancellationToken;
 /// Reached only by a test that fails.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-const LINK: &str = "urn:qkdn:test:link:1";
+pub const LINK: &str = "urn:qkdn:test:link:1";
 
-async fn in_time<T>(future: impl Future<Output = T>) -> T {
+pub async fn in_time<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(DEADLINE, future).await.expect("in time")
 }
 
-fn configuration(directory: &Path) -> Config {
+pub fn configuration(directory: &Path) -> Config {
     std::fs::write(directory.join("qlm.password"), "qlm-secret\n").unwrap();
     let text = format!(
         "name = \"m\"\nresource-id = \"urn:qkdn:test:module:1\"\nlisten = \"127.0.0.1:0\"\nstate-dir = \"agent\"\nhost-key = \"host_key\"\n\
@@ -33,6 +34,21 @@ fn configuration(directory: &Path) -> Config {
     );
     std::fs::write(directory.join("agent.toml"), text).unwrap();
     Config::load(&directory.join("agent.toml")).unwrap()
+}
+
+pub fn plan(port: u16) -> Plan {
+    Plan {
+        name: "m".into(),
+        device_id: None,
+        kind: Kind::QkdModule,
+        managed: true,
+        address: Some("127.0.0.1".into()),
+        port,
+        credential: Some(Credential { user: "qlm".into(), secret: Secret::Password("qlm-secret".into()) }),
+        host_key: None,
+        timeout: Duration::from_secs(30),
+        location: None,
+    }
 }
 
 /// What the brain would hear.
@@ -48,18 +64,7 @@ impl Listener {
         let shutdown = CancellationToken::new();
         let devices =
             Devices::new(device_schema(), directory, inputs, recovered, Pace::default(), shutdown.clone()).unwrap();
-        devices.set(vec![Plan {
-            name: "m".into(),
-            device_id: None,
-            kind: Kind::QkdModule,
-            managed: true,
-            address: Some("127.0.0.1".into()),
-            port,
-            credential: Some(Credential { user: "qlm".into(), secret: Secret::Password("qlm-secret".into()) }),
-            host_key: None,
-            timeout: Duration::from_secs(30),
-            location: None,
-        }]);
+        devices.set(vec![plan(port)]);
         Listener { devices, queue, shutdown }
     }
 
@@ -94,7 +99,7 @@ impl Listener {
     }
 }
 
-fn fault(operation: &str, content: &str) -> String {
+pub fn fault(operation: &str, content: &str) -> String {
     format!("<{operation} xmlns=\"urn:qkdn:yang:qkdn-simulation\">{content}</{operation}>")
 }
 
@@ -103,7 +108,13 @@ async fn an_agent_is_read_asked_and_heard_even_of_what_it_said_to_nobody() {
     let directory = tempfile::tempdir().unwrap();
     let (stop, (ready, address)) = (CancellationToken::new(), tokio::sync::oneshot::channel());
     let known = move |address| ready.send(address).unwrap();
-    let agent = tokio::spawn(agents::run::qkd_module(configuration(directory.path()), stop.clone(), known));
+    let agent = tokio::spawn(agents::run::agent(
+        AgentKind::QkdModule,
+        configuration(directory.path()),
+        None,
+        stop.clone(),
+        known,
+    ));
     let Ok(address) = in_time(address).await else { panic!("no agent: {:?}", agent.await) };
     let port = address.port();
 

@@ -156,10 +156,13 @@ impl Double {
         self.server().shared().sessions.list().len()
     }
 
-    /// Tells of something that happened.
-    pub(crate) async fn tell(&self, number: u64) {
+    /// Tells of something that happened, with the number that it has among all that is told.
+    pub(crate) async fn tell_numbered(&self, number: u64) {
+        let counted = format!(
+            "<management-operation><event-notify><sequence-number>{number}</sequence-number></event-notify></management-operation>"
+        );
         let xml = format!(
-            "<log-event xmlns=\"urn:qkdn:yang:qkdn-common\"><time>2026-11-22T00:00:00Z</time><class>security</class><event>e{number}</event><text>t</text></log-event>"
+            "<log-event xmlns=\"urn:qkdn:yang:qkdn-common\"><time>2026-11-22T00:00:00Z</time><class>security</class><event>e{number}</event><text>t</text>{counted}</log-event>"
         );
         let document = Document::parse(&xml, &Limits::default()).unwrap();
         let event = read_operation(&self.schema, document.root()).unwrap();

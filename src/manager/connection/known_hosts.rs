@@ -38,11 +38,12 @@ impl KnownHosts {
             text => text.map_err(fail)?,
         };
         let mut keys = BTreeMap::new();
-        for line in text.lines() {
+        // What a crash or a full disk cut off is learnt again.
+        let complete = text.rfind('\n').map_or("", |end| &text[..end]);
+        for line in complete.lines() {
             match line.split_once(' ') {
                 Some((FORGOTTEN, name)) => drop(keys.remove(name)),
-                Some((key, name)) if key.starts_with("SHA256:") => drop(keys.insert(name.to_owned(), key.to_owned())),
-                // The end of a line that a crash cut off: that key is learnt again.
+                Some((key, name)) if is_fingerprint(key) => drop(keys.insert(name.to_owned(), key.to_owned())),
                 _ => tracing::warn!(path = %path.display(), line, "not a host key"),
             }
         }
@@ -76,10 +77,10 @@ impl KnownHosts {
 
     /// Under the lock, so that lines do not mix. A few bytes, and only when a device is met for the first time.
     fn append(&self, what: &str, device: &str) {
-        let written = OpenOptions::new().append(true).create(true).open(&self.path).and_then(|mut file| {
-            file.write_all(format!("{what} {device}\n").as_bytes())?;
-            file.sync_data()
-        });
+        // Without a sync, for which thousands would wait at the first start: a line that a power failure takes is learnt again.
+        let line = format!("{what} {device}\n");
+        let file = OpenOptions::new().append(true).create(true).open(&self.path);
+        let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
         if let Err(error) = written {
             tracing::error!(device, path = %self.path.display(), "the device's host key is known until the manager stops only: {error}");
         }
@@ -90,6 +91,11 @@ impl KnownHosts {
     }
 }
 
+/// SHA-256 in base64, without padding.
+fn is_fingerprint(key: &str) -> bool {
+    key.strip_prefix("SHA256:").is_some_and(|digest| digest.len() == 43)
+}
+
 fn rewrite(path: &Path, text: &str) -> io::Result<()> {
     let temporary = path.with_extension("new");
     let mut file = File::create(&temporary)?;
@@ -97,3 +103,6 @@ fn rewrite(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(&temporary, path)
 }
+
+#[cfg(test)]
+mod tests;

@@ -134,9 +134,10 @@ impl Devices {
 
     /// The latest performance information of a device; none where it has none.
     pub async fn performance(&self, device: &str) -> Result<Vec<Information>, String> {
-        let kind = self.link(device).map_err(|error| error.to_string())?.contact().kind;
+        let link = self.link(device).map_err(|error| error.to_string())?;
+        let kind = link.contact().kind;
         let Some(query) = self.0.queries.performance(kind) else { return Ok(Vec::new()) };
-        let reply = self.rpc(device, query.to_owned(), None).await.map_err(|error| error.to_string())?;
+        let reply = self.ask(device, &link, query.to_owned(), None).await.map_err(|error| error.to_string())?;
         let tree = {
             let document = reply.document().map_err(|error| error.to_string())?;
             let (tree, unknown) = read_known_data(&self.0.schema, data(&document).map_err(|error| error.to_string())?);

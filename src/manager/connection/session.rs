@@ -158,6 +158,8 @@ impl<'s> Lasting<'s> {
                     ?errors,
                     "the device replays nothing: what it did meanwhile is known by its state alone"
                 );
+                // A time that lies in the future of a clock that was set back is of no use again.
+                lock(&self.device.shared.last_events).remove(&name);
             }
             Err(Error::Rpc(errors)) => {
                 tracing::warn!(device = name, ?errors, "the device takes no subscription");
@@ -287,9 +289,8 @@ impl<'s> Lasting<'s> {
         }
         let (name, time) = (self.device.name(), event.time);
         self.device.tell(Input::Event { device: name.clone(), event }).await?;
-        let mut last = lock(&self.device.shared.last_events);
-        let last = last.entry(name).or_insert(time);
-        *last = time.max(*last);
+        // Not the latest time but that of the last event: the device's clock may have been set back.
+        lock(&self.device.shared.last_events).insert(name, time);
         Ok(Heard::Event)
     }
 

@@ -1,5 +1,11 @@
 //! Where the manager keeps what it knows: one trait, so that another database can stand behind it.
 
+mod open;
+mod sqlite;
+mod writer;
+
+pub use sqlite::Sqlite;
+
 use std::future::Future;
 
 use jiff::Timestamp;
@@ -54,4 +60,12 @@ pub struct IntervalQuery {
     pub granularity: Option<Granularity>,
     pub after: Option<Timestamp>,
     pub maximum: usize,
+}
+
+/// As qkdn-performance spells it.
+fn granularity_name(granularity: Granularity) -> &'static str {
+    match granularity {
+        Granularity::QuarterHour => "15-minutes",
+        Granularity::Day => "24-hours",
+    }
 }

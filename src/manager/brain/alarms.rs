@@ -1,0 +1,227 @@
+//! Alarms: taken from devices, raised by the manager itself, tied to runs and to their root.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::Manager;
+use crate::alarm::{Change, OWN, own_alarm};
+use crate::consistency::Finding;
+use crate::facts::ReportedAlarm;
+use crate::function::qlm;
+use crate::input::{Effect, Notification};
+use crate::model::{DeviceName, ResourceId, Severity};
+use crate::procedure::link_failure::Network as View;
+use crate::record::{Alarm, AlarmKey, Inconsistency, Record};
+
+/// Own alarm types of qkdn-alarms, and their classes.
+pub(super) const AGENT_UNREACHABLE: (&str, &str) = ("agent-unreachable", "communications");
+pub(super) const NOTIFICATION_GAP: (&str, &str) = ("notification-gap", "communications");
+const CONFIG_INCONSISTENT: (&str, &str) = ("config-inconsistent", "processing-error");
+
+impl Manager {
+    /// What a device says of an alarm, in its list or in a notification.
+    pub(super) fn reported(&mut self, device: &str, reported: &ReportedAlarm, now: Timestamp, out: &mut Vec<Effect>) {
+        let changes = self.alarms.report(device, reported);
+        self.changed(&reported.key, &changes, now, out);
+    }
+
+    /// What the device does not report any more is cleared.
+    pub(super) fn reconcile(
+        &mut self,
+        device: &str,
+        reported: &[ReportedAlarm],
+        now: Timestamp,
+        out: &mut Vec<Effect>,
+    ) {
+        for key in self.alarms.raised_by(device) {
+            if !reported.iter().any(|alarm| alarm.key == key) {
+                let change = self.alarms.clear(device, &key, "the device does not report it any more", now);
+                self.changed(&key, change.as_slice(), now, out);
+            }
+        }
+    }
+
+    /// Clears all that a device reports, which is not managed any more.
+    pub(super) fn forget_alarms(&mut self, device: &str, now: Timestamp, out: &mut Vec<Effect>) {
+        for key in self.alarms.raised_by(device) {
+            let change = self.alarms.clear(device, &key, "the device is not managed any more", now);
+            self.changed(&key, change.as_slice(), now, out);
+        }
+    }
+
+    pub(super) fn raise_own(
+        &mut self,
+        resource: &str,
+        device: Option<&DeviceName>,
+        (identity, class): (&str, &str),
+        (severity, text): (Severity, &str),
+        now: Timestamp,
+        out: &mut Vec<Effect>,
+    ) -> AlarmKey {
+        let mut reported = own_alarm(resource, identity, Some(severity), text, class, now);
+        if let Some(device) = device {
+            reported.reference_point = self.kind(device).reference_point().map(str::to_owned);
+        }
+        let changes = self.alarms.report(OWN, &reported);
+        if let Some(alarm) = self.alarms.get_mut(&reported.key) {
+            alarm.device = device.cloned();
+        }
+        self.changed(&reported.key, &changes, now, out);
+        reported.key
+    }
+
+    pub(super) fn clear_own(
+        &mut self,
+        resource: &str,
+        identity: &str,
+        text: &str,
+        now: Timestamp,
+        out: &mut Vec<Effect>,
+    ) {
+        let key = AlarmKey {
+            resource: resource.to_owned(),
+            alarm_type_id: format!("qkdn-alarms:{identity}"),
+            alarm_type_qualifier: String::new(),
+        };
+        let change = self.alarms.clear(OWN, &key, text, now);
+        self.changed(&key, change.as_slice(), now, out);
+    }
+
+    /// What follows from a change of an alarm: a run, its place under a root, the record, the notification.
+    fn changed(&mut self, key: &AlarmKey, changes: &[Change], now: Timestamp, out: &mut Vec<Effect>) {
+        if changes.is_empty() {
+            return;
+        }
+        let is_told = changes.iter().any(|change| *change != Change::Silent);
+        let holds = self.alarms.get(key).is_some_and(|alarm| !alarm.is_cleared);
+        if is_told && holds {
+            let run = self.alert(key, now, out);
+            if let Some(alarm) = self.alarms.get_mut(key)
+                && run.is_some()
+            {
+                alarm.run_id = run;
+            }
+        }
+        let moved = if is_told { self.find_roots(key) } else { Vec::new() };
+        if !holds {
+            self.link_failures.cleared(&self.alarms);
+        }
+        let Some(alarm) = self.alarms.get(key) else { return };
+        out.push(Effect::Store(Record::Alarm(Box::new(alarm.clone()))));
+        if is_told {
+            out.push(Effect::Notify(Box::new(Notification::Alarm(alarm.clone()))));
+        }
+        let others = moved.iter().filter(|other| *other != key).filter_map(|other| self.alarms.get(other));
+        out.extend(others.map(|alarm| Effect::Store(Record::Alarm(Box::new(alarm.clone())))));
+    }
+
+    fn alert(&mut self, key: &AlarmKey, now: Timestamp, out: &mut Vec<Effect>) -> Option<String> {
+        self.layout();
+        let mut last_run = self.last_run;
+        let mut next_run = || {
+            last_run += 1;
+            format!("run-{last_run}")
+        };
+        let view = View {
+            layout: self.layout.as_ref().expect("it was made above"),
+            reports: &self.reports,
+            alarms: &self.alarms,
+            operational: &self.operational,
+        };
+        let run = self.link_failures.alert(key, view, &mut next_run, now, out);
+        self.last_run = last_run;
+        run
+    }
+
+    /// Alarms about the same QKD link: the one nearest to the root is the root of the others. Returns those whose root changed.
+    fn find_roots(&mut self, key: &AlarmKey) -> Vec<AlarmKey> {
+        self.layout();
+        let layout = self.layout.as_ref().expect("it was made above");
+        let mut moved = Vec::new();
+        for link in layout.links_of(&key.resource).cloned().collect::<Vec<_>>() {
+            let is_of_link = |alarm: &&Alarm| {
+                !alarm.is_cleared && layout.links_of(&alarm.key.resource).any(|id| *id == link) && rank(alarm).is_some()
+            };
+            let of_link: Vec<&Alarm> = self.alarms.iter().filter(is_of_link).collect();
+            let root = of_link.iter().min_by_key(|alarm| (rank(alarm), alarm.last_raised, &alarm.key));
+            let Some(root) = root.map(|alarm| (alarm.alarm_id.clone(), rank(alarm))) else { continue };
+            let roots: Vec<(AlarmKey, Option<String>)> = of_link
+                .iter()
+                .map(|alarm| (alarm.key.clone(), (rank(alarm) > root.1).then(|| root.0.clone())))
+                .collect();
+            for (key, root) in roots {
+                let Some(alarm) = self.alarms.get_mut(&key) else { continue };
+                if alarm.root_alarm_id != root {
+                    alarm.root_alarm_id = root;
+                    moved.push(key);
+                }
+            }
+        }
+        moved
+    }
+
+    /// The configuration errors that hold now: new ones are numbered and raise an alarm, those that are gone clear theirs.
+    pub(super) fn found(&mut self, findings: Vec<Finding>, now: Timestamp, out: &mut Vec<Effect>) {
+        let before = std::mem::take(&mut self.inconsistencies);
+        for finding in findings {
+            let Finding { kind, resources, devices, text } = finding;
+            let known =
+                before.iter().find(|known| known.kind == kind && known.resource_id == resources && known.text == text);
+            if let Some(known) = known {
+                self.inconsistencies.push(known.clone());
+                continue;
+            }
+            self.last_inconsistency += 1;
+            self.inconsistencies.push(Inconsistency {
+                number: self.last_inconsistency,
+                kind: kind.to_owned(),
+                resource_id: resources,
+                device: devices,
+                text,
+                found: now,
+                alarm_id: None,
+            });
+        }
+        // One alarm for each resource that something is wrong with: RFC 8632 knows one of a type there.
+        let mut wrong: BTreeMap<ResourceId, Vec<String>> = BTreeMap::new();
+        for found in &self.inconsistencies {
+            if let Some(resource) = found.resource_id.first() {
+                wrong.entry(resource.clone()).or_default().push(found.text.clone());
+            }
+        }
+        let inconsistent = format!("qkdn-alarms:{}", CONFIG_INCONSISTENT.0);
+        let mut raised = self.alarms.raised_by(OWN);
+        raised.retain(|key| key.alarm_type_id == inconsistent && !wrong.contains_key(&key.resource));
+        for key in raised {
+            self.clear_own(&key.resource, CONFIG_INCONSISTENT.0, "the configuration is consistent again", now, out);
+        }
+        for (resource, texts) in wrong {
+            let device = self.inconsistencies.iter().find(|found| found.resource_id.first() == Some(&resource));
+            let device = device.and_then(|found| found.device.first()).cloned();
+            let text = texts.join("; ");
+            let is_known = self.alarms.iter().any(|alarm| {
+                !alarm.is_cleared
+                    && alarm.key.resource == resource
+                    && alarm.key.alarm_type_id == inconsistent
+                    && alarm.alarm_text == text
+            });
+            if !is_known {
+                self.raise_own(&resource, device.as_ref(), CONFIG_INCONSISTENT, (Severity::Minor, &text), now, out);
+            }
+            let key =
+                AlarmKey { resource: resource.clone(), alarm_type_id: inconsistent.clone(), ..AlarmKey::default() };
+            let alarm_id = self.alarms.get(&key).map(|alarm| alarm.alarm_id.clone());
+            for found in self.inconsistencies.iter_mut().filter(|found| found.resource_id.first() == Some(&resource)) {
+                found.alarm_id.clone_from(&alarm_id);
+            }
+        }
+        if self.inconsistencies != before {
+            out.push(Effect::Store(Record::Inconsistencies(self.inconsistencies.clone())));
+        }
+    }
+}
+
+fn rank(alarm: &Alarm) -> Option<u8> {
+    qlm::rank(alarm.key.alarm_type_id.rsplit(':').next().unwrap_or_default())
+}

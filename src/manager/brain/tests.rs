@@ -1,0 +1,1 @@
+//! The brain as a whole: sequences of inputs and what comes of them.

@@ -1,0 +1,41 @@
+use super::*;
+
+fn means() -> Means {
+    Means { link_id: "urn:x:link:a".into(), module_id: Some("urn:x:module:a-tx".into()), ..Means::default() }
+}
+
+fn chosen(cause: Cause, means: &Means) -> Option<String> {
+    decide(cause, means).first().map(|action| action.kind.trim_start_matches("qkdn-types:").to_owned())
+}
+
+#[test]
+fn what_is_chosen_depends_on_cause_and_means() {
+    let backup = Means { backup_channel: Some(("urn:x:module:a-tx".into(), "b".into())), ..means() };
+    let spare = SparePath {
+        switch_id: "urn:x:switch:s".into(),
+        cross_connect: "c".into(),
+        input: "i".into(),
+        output: "o".into(),
+    };
+    let switch = Means { spare_path: Some(spare), ..backup.clone() };
+    let relay = Means { spare_relay: Some(("urn:x:relay-point:r".into(), "second".into())), ..means() };
+    for (cause, means, kind) in [
+        (Cause::Degradation, &means(), Some("path-modification")),
+        (Cause::Degradation, &backup, Some("backup-channel-activation")),
+        (Cause::Degradation, &relay, Some("path-modification")),
+        (Cause::FibreCut, &switch, Some("backup-channel-activation")),
+        (Cause::EquipmentFailure, &switch, Some("switch-port")),
+        (Cause::FibreCut, &relay, Some("relay-point-switching")),
+        (Cause::ClassicalChannel, &backup, Some("path-modification")),
+        (Cause::Eavesdropping, &backup, Some("service-state-change")),
+        (Cause::Unknown, &backup, None),
+    ] {
+        assert_eq!(chosen(cause, means).as_deref(), kind, "{cause:?} {means:?}");
+    }
+}
+
+#[test]
+fn alternatives_are_kept() {
+    let kinds: Vec<String> = decide(Cause::Eavesdropping, &means()).into_iter().map(|action| action.kind).collect();
+    assert_eq!(kinds, ["qkdn-types:service-state-change", "qkdn-types:path-modification"]);
+}
