@@ -6,13 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use netconf::client::{
-    CreateSubscription, Datastore, EditConfig, NotificationEvent, Notifications, Options, Session, SessionConfig,
-};
+use netconf::client::{CreateSubscription, NotificationEvent, Notifications, Options, Session, SessionConfig};
 use netconf::server::base_modules;
 use netconf::transport::ssh::{Credential, HostKeyCheck, Target, connect, load_or_generate_host_key};
-use netconf::yang::write::{WithDefaults, write_subtree};
-use netconf::yang::{Schema, json};
+use netconf::yang::Schema;
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -77,6 +74,8 @@ impl Lab {
             groups: groups.iter().map(|group| group.to_string()).collect(),
         };
         let id = driver.device().resource_id.clone();
+        let plan = self.topology.agents().into_iter().find(|plan| plan.resource_id == id).unwrap();
+        std::fs::write(files.join("initial.json"), plan.initial.to_string()).unwrap();
         let config = Config {
             name: name.to_owned(),
             resource_id: id.clone(),
@@ -87,6 +86,8 @@ impl Lab {
             driver: DriverKind::Simulated,
             users: vec![user("manager", &["manager"]), user("controller", &["controller"])],
             simulated: None,
+            controller: None,
+            initial: Some(files.join("initial.json")),
         };
         let schema = agent_schema(base_modules(Schema::builder()), &[module], true).unwrap();
         let (shutdown, (ready, address)) = (CancellationToken::new(), tokio::sync::oneshot::channel());
@@ -94,27 +95,16 @@ impl Lab {
         let known = move |address| {
             let _sent = ready.send(address);
         };
-        let configured = schema.clone();
-        let task =
-            tokio::spawn(
-                async move { serve(config, driver, configured, controlled, system_clock(), stop, known).await },
-            );
+        let serving = serve(config, driver, schema, controlled, system_clock(), stop, known);
+        let task = tokio::spawn(serving);
         let address = tokio::time::timeout(DEADLINE, address).await.unwrap().unwrap();
-        let running = Running { id, kind, address, files, shutdown, task };
-        let plan = self.topology.agents().into_iter().find(|plan| plan.resource_id == running.id).unwrap();
-        let tree = json::read(&schema, &plan.initial.to_string()).unwrap();
-        let mut xml = Vec::new();
-        write_subtree(&schema, tree.root(), WithDefaults::Explicit, &mut xml);
-        let (session, _) = running.session("manager").await;
-        let edit = EditConfig::new(Datastore::Running, String::from_utf8(xml).unwrap());
-        session.edit_config(&edit).await.unwrap();
-        running
+        Running { id, kind, address, files, shutdown, task }
     }
 
     async fn module(&self, name: &str) -> Running {
         let id = self.topology.resource_id("module", name);
         let driver = SimulatedModule::of(self.network.clone(), &id).unwrap();
-        let controlled = &["service-state", "active-channel"];
+        let controlled = crate::qkd_module::CONTROLLED;
         self.serve(name, AgentKind::QkdModule, "qkdn-mq", driver, controlled).await
     }
 
