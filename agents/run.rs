@@ -86,10 +86,10 @@ pub async fn agent(
             serve(config, driver, schema, relay_point::CONTROLLED, clock, shutdown, ready).await
         }
         AgentKind::Controller => {
-            let reaches = config.controller.clone();
-            let reaches = reaches.ok_or_else(|| RunError(format!("{}: there is no [controller]", config.name)))?;
-            let (key, directory) = (reaches.key, reaches.directory);
-            let settings = ControllerSettings { key, directory, user: "controller".to_owned() };
+            let settings = config.controller.clone();
+            let settings = settings.ok_or_else(|| RunError(format!("{}: there is no [controller]", config.name)))?;
+            let settings =
+                ControllerSettings { key: settings.key, directory: settings.directory, user: "controller".to_owned() };
             let driver = Controller::open(&id, &config.state_dir, settings, now);
             let driver = driver.map_err(|error| RunError(error.to_string()))?;
             serve(config, driver, schema, controller::CONTROLLED, clock, shutdown, ready).await
