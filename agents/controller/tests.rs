@@ -77,8 +77,6 @@ impl Lab {
         let plan = self.topology.agents().into_iter().find(|plan| plan.resource_id == id).unwrap();
         std::fs::write(files.join("initial.json"), plan.initial.to_string()).unwrap();
         let config = Config {
-            initial: None,
-            controller: None,
             name: name.to_owned(),
             resource_id: id.clone(),
             listen: "127.0.0.1:0".to_owned(),
