@@ -61,6 +61,12 @@ impl AlarmList {
         self.alarms.values()
     }
 
+    /// All alarms about a resource.
+    pub fn of_resource<'a>(&'a self, resource: &'a str) -> impl Iterator<Item = &'a Alarm> {
+        let first = AlarmKey { resource: resource.to_owned(), ..AlarmKey::default() };
+        self.alarms.range(first..).map(|(_, alarm)| alarm).take_while(move |alarm| alarm.key.resource == resource)
+    }
+
     /// Takes what `device` says of an alarm. What is known already, live or replayed, changes nothing; what happened in between is in the
     /// report's history and is taken in order. Each change is one status change.
     pub fn report(&mut self, device: &str, reported: &ReportedAlarm) -> Vec<Change> {
