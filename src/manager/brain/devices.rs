@@ -134,9 +134,10 @@ impl Manager {
         let performance = report.performance.clone();
         let (records, changes) = self.inventory.report(device, &report, &self.plans, now);
         out.extend(records.into_iter().map(Effect::Store));
-        let facts = report.facts.unmeasured();
+        let correlated = |report: &Report| (report.id.clone(), report.location.clone(), report.facts.unmeasured());
+        let after = correlated(&report);
         let before = self.reports.insert(device.to_owned(), report);
-        let is_other = before.is_none_or(|before| before.facts.unmeasured() != facts);
+        let is_other = before.is_none_or(|before| correlated(&before) != after);
         self.layout = None;
         self.operational.insert(device.to_owned());
         self.set_connection(device, ConnectionState::Operational, None, now, out);

@@ -27,6 +27,9 @@ const DIAGNOSTIC_PATIENCE: SignedDuration = SignedDuration::from_secs(30);
 /// An action that failed is sent again after so long: a controller that restarts is back by then.
 const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(5);
 
+/// A run waits so long for a controller to be connected before it fails openly: one that restarts, or the manager, is back by then.
+const CONTROLLER_PATIENCE: SignedDuration = SignedDuration::from_secs(5);
+
 /// Tries of one action; then the next alternative is taken, and after the last the run has failed.
 const TRIES: u32 = 2;
 
@@ -66,6 +69,8 @@ enum Stage {
         /// The how manieth action of the run it is.
         number: u32,
         rest: Vec<Action>,
+        /// Since when it could be sent.
+        since: Timestamp,
         tries: u32,
         asked: Option<Timestamp>,
         failed: Option<String>,
@@ -97,6 +102,7 @@ impl LinkFailures {
                         action: control_action(run, &action, number),
                         number,
                         rest: alternatives,
+                        since: now,
                         tries: 0,
                         asked: None,
                         failed: None,
@@ -416,13 +422,13 @@ impl Incident {
         // What follows from this cause is dealt with by this run, also when it is told later.
         self.handled.0 = self.handled.0.min(qlm::explains(*cause));
         let rest = decision.alternatives;
-        self.stage = Stage::Controlling { action, number: 1, rest, tries: 0, asked: None, failed: None };
+        self.stage = Stage::Controlling { action, number: 1, rest, since: now, tries: 0, asked: None, failed: None };
         self.control(network, now, out);
     }
 
     /// 8) QCLM sends it to the QKDN controller for the required actions.
     fn control(&mut self, network: Network<'_>, now: Timestamp, out: &mut Vec<Effect>) {
-        let Stage::Controlling { action, tries, asked, failed, .. } = &mut self.stage else { return };
+        let Stage::Controlling { action, since, tries, asked, failed, .. } = &mut self.stage else { return };
         let is_due = asked.is_none_or(|asked| now.duration_since(asked) >= RETRY_AFTER);
         // Asked and not answered: an answer, or its absence, is always told.
         if (asked.is_some() && failed.is_none()) || !is_due {
@@ -438,7 +444,7 @@ impl Incident {
         }
         let Some((controller, _)) = controllers.into_iter().next() else {
             // Failed, but not ended: it goes on with the first controller that is there.
-            if self.active.run.state != RunState::Failed {
+            if self.active.run.state != RunState::Failed && now.duration_since(*since) >= CONTROLLER_PATIENCE {
                 let done = Done::by(Function::Qclm, "not sent: no controller is connected; it is sent when one is");
                 let operation_id = Some(action.operation_id.clone());
                 self.active.step(8, Done { operation_id, ..done }, now, out);
@@ -465,7 +471,7 @@ impl Incident {
 
     /// The controller's answer, or that there was none.
     fn answered(&mut self, device: &str, result: Result<&str, &str>, now: Timestamp, out: &mut Vec<Effect>) {
-        let Stage::Controlling { action, number, rest, tries, failed, asked } = &mut self.stage else { return };
+        let Stage::Controlling { action, number, rest, tries, failed, asked, .. } = &mut self.stage else { return };
         let operation_id = Some(action.operation_id.clone());
         match result {
             Ok(action_id) => {
