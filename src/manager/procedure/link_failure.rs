@@ -265,9 +265,8 @@ impl Incident {
     ) -> Incident {
         let alarm_type = short(&alarm.key.alarm_type_id);
         let trigger = format!("{} {alarm_type} at {}", alarm.alarm_id, alarm.key.resource);
-        let mut active = ActiveRun::begin(run_id, Procedure::LinkFailure, trigger, vec![link.clone()], now, out);
-        active.run.alarm_id.push(alarm.alarm_id.clone());
-        active.changed(out);
+        let about = (vec![alarm.alarm_id.clone()], vec![link.clone()]);
+        let active = ActiveRun::begin(run_id, Procedure::LinkFailure, trigger, about, now, out);
         held.insert(alarm.key.clone());
         let handled = weight(alarm).unwrap_or((u8::MAX, Severity::Indeterminate));
         let stage = Stage::Diagnosing { device: None, until: now };
