@@ -9,9 +9,17 @@ mod bad_input;
 mod contact;
 #[path = "system/demo.rs"]
 mod demo;
+#[path = "system/faults.rs"]
+mod faults;
 #[path = "system/kill.rs"]
 mod kill;
+#[path = "system/managed.rs"]
+mod managed;
 #[path = "system/manager.rs"]
 mod manager_and_agent;
+#[path = "system/network.rs"]
+mod network;
 #[path = "system/program.rs"]
 mod program;
+#[path = "system/survive.rs"]
+mod survive;

@@ -22,13 +22,14 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::brain::Manager;
 use crate::config::{Config, User};
 use crate::connection::{Devices, KnownHostsError, Pace};
 use crate::input::{Effect, Input, Recovered};
 use crate::northbound::{Inwards, Northbound, Sequence, SequenceError, northbound_schema, rights};
 use crate::schema::device_schema;
 use crate::shell::{self, Inputs};
-use crate::store::{Store, StoreError};
+use crate::store::{Sqlite, Store, StoreError};
 use crate::{collector, northbound};
 
 /// Notifications that wait for the northbound server, which writes thousands a second. When it is full the shell waits: what is told is
@@ -60,6 +61,19 @@ pub enum RunError {
     Configuration(RpcError),
     #[error("{0}")]
     Other(String),
+}
+
+/// Runs a manager until `shutdown`; `ready` hears where it listens.
+pub async fn run(config: Config, shutdown: CancellationToken, ready: impl FnOnce(SocketAddr)) -> Result<(), RunError> {
+    // The lock comes first: no second process may even look at the store.
+    let directory = StateDirectory::open(&config.state_dir)?;
+    let store = Arc::new(Sqlite::open(&config.store())?);
+    let recovering = store.clone();
+    let recovered = tokio::task::spawn_blocking(move || recovering.recover()).await;
+    let recovered = recovered.expect("reading the store does not panic")?;
+    let (mut brain, first) = Manager::recover(recovered.clone(), Timestamp::now());
+    let handle = move |input, now| brain.handle(input, now);
+    serve(&config, directory, Parts { store, recovered, handle, first }, shutdown, ready).await
 }
 
 /// What a manager is made of, but for what the configuration tells.
@@ -115,7 +129,7 @@ pub async fn serve<S: Store, H: FnMut(Input, Timestamp) -> Vec<Effect> + Send + 
     });
     let shell = shell::start(handle, first, queue, store.clone(), devices.clone(), notifications, stop.clone());
     let interval = config.performance_interval();
-    let collecting = collector::start(devices.clone(), store, inputs, interval, stop.clone());
+    let collecting = collector::start(devices.clone(), store.clone(), inputs, interval, stop.clone());
     let running = server.shared().datastores.version().running.clone();
     // What is in effect stays so: a key file that went away is the device's connection-error, not the manager's end.
     if let Err(error) = northbound.validate(&running) {
@@ -131,11 +145,15 @@ pub async fn serve<S: Store, H: FnMut(Input, Timestamp) -> Vec<Effect> + Send + 
         let server = sessions.clone();
         async move { server.serve(stream, peer).await }
     });
+    let stopping = async {
+        shutdown.cancelled().await;
+        server.stop();
+        std::future::pending::<()>().await;
+    };
     let ended = tokio::select! {
         ended = serving => ended,
-        () = shutdown.cancelled() => Ok(()),
+        () = stopping => Ok(()),
     };
-    server.stop();
     drop(stops);
     devices.close().await;
     // In this order: what the shell still writes it also tells, and the numbers of what was told are kept last.
@@ -144,6 +162,9 @@ pub async fn serve<S: Store, H: FnMut(Input, Timestamp) -> Vec<Effect> + Send + 
             tracing::error!(task = name, "a task failed: {error}");
         }
     }
+    // The store waits for what was given to be written, and then whoever comes next may open it.
+    let closed = tokio::task::spawn_blocking(move || drop((server, northbound, store))).await;
+    closed.expect("closing the store does not panic");
     drop(directory);
     ended.map_err(|error| RunError::Other(error.to_string()))
 }

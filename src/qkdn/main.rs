@@ -3,6 +3,7 @@
 mod agent;
 mod demo;
 mod log;
+mod manager;
 mod serve;
 mod terminate;
 
@@ -26,6 +27,8 @@ enum Task {
     Serve(Box<serve::Args>),
     /// Run the management agent of one device
     Agent(agent::Args),
+    /// Prepare a QKDN manager, or run it
+    Manager(manager::Args),
 }
 
 fn main() -> ExitCode {
@@ -57,6 +60,7 @@ fn run(matches: &ArgMatches) -> Result<(), String> {
             runtime.block_on(serve::run(*args, users))
         }
         Task::Agent(args) => runtime.block_on(agent::run(args)),
+        Task::Manager(args) => runtime.block_on(manager::run(args)),
         Task::Demo(args) => runtime.block_on(demo::run(args)),
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use agents::config::Config;
+use agents::topology::AgentKind;
 use manager::connection::{Devices, Pace};
 use manager::facts::{EventContent, Facts, ReportedAlarm};
 use manager::input::Input;
@@ -107,7 +108,13 @@ async fn an_agent_is_read_asked_and_heard_even_of_what_it_said_to_nobody() {
     let directory = tempfile::tempdir().unwrap();
     let (stop, (ready, address)) = (CancellationToken::new(), tokio::sync::oneshot::channel());
     let known = move |address| ready.send(address).unwrap();
-    let agent = tokio::spawn(agents::run::qkd_module(configuration(directory.path()), stop.clone(), known));
+    let agent = tokio::spawn(agents::run::agent(
+        AgentKind::QkdModule,
+        configuration(directory.path()),
+        None,
+        stop.clone(),
+        known,
+    ));
     let Ok(address) = in_time(address).await else { panic!("no agent: {:?}", agent.await) };
     let port = address.port();
 

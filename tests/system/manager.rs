@@ -42,7 +42,7 @@ impl Process {
         let config = agents::config::Config::load(&home.join("agent.toml")).unwrap();
         let (ready, address) = tokio::sync::oneshot::channel();
         let (stop, known) = (CancellationToken::new(), move |address| ready.send(address).unwrap());
-        let running = agents::run::qkd_module(config, stop.clone(), known);
+        let running = agents::run::agent(agents::topology::AgentKind::QkdModule, config, None, stop.clone(), known);
         let task = tokio::spawn(async move { running.await.map_err(|error| error.to_string()) });
         Process { address: in_time(address).await.unwrap(), stop, task }
     }
@@ -136,7 +136,8 @@ async fn a_device_is_found_configured_asked_and_heard_through_its_manager() {
          <qkd-module><thresholds><qber><warning>4.5</warning></qber></thresholds></qkd-module>"
     );
     ann.edit_config(&device(&planned)).await.unwrap();
-    heard(&mut notifications, &["<device-state", "<new>operational</new>", "<reference-point>mq</reference-point>"]).await;
+    heard(&mut notifications, &["<device-state", "<new>operational</new>", "<reference-point>mq</reference-point>"])
+        .await;
     let devices = format!("<devices xmlns=\"{OURS}\"><device><name>m</name><state/></device></devices>");
     let state = ["<found-id>urn:qkdn:test:module:1</found-id>", "<configuration-status>in-sync</configuration-status>"];
     seen(&ann, &devices, &state).await;
@@ -147,7 +148,9 @@ async fn a_device_is_found_configured_asked_and_heard_through_its_manager() {
     assert!(at_device().await.contains("<warning>4.5</warning>"));
 
     // Changed, and seen at the device at once; what it refuses changes nothing at either.
-    let threshold = |value: &str| device(&format!("<qkd-module><thresholds><qber><warning>{value}</warning></qber></thresholds></qkd-module>"));
+    let threshold = |value: &str| {
+        device(&format!("<qkd-module><thresholds><qber><warning>{value}</warning></qber></thresholds></qkd-module>"))
+    };
     ann.edit_config(&threshold("3.5")).await.unwrap();
     assert!(at_device().await.contains("<warning>3.5</warning>"));
     let wrong = device("<qkd-module><role>transmitter</role></qkd-module>");
@@ -158,9 +161,12 @@ async fn a_device_is_found_configured_asked_and_heard_through_its_manager() {
 
     // Passed through: refused by the device, and done.
     let pass = |operation: &str| {
-        format!("<execute-operation xmlns=\"{OURS}\"><device>m</device><operation>{operation}</operation></execute-operation>")
+        format!(
+            "<execute-operation xmlns=\"{OURS}\"><device>m</device><operation>{operation}</operation></execute-operation>"
+        )
     };
-    let unknown = ann.rpc(pass(&format!("<lock xmlns=\"{BASE}\"><target><startup/></target></lock>"))).await.unwrap_err();
+    let unknown =
+        ann.rpc(pass(&format!("<lock xmlns=\"{BASE}\"><target><startup/></target></lock>"))).await.unwrap_err();
     assert!(unknown.to_string().contains("device \"m\""), "{unknown}");
     let cut = "<inject-fault xmlns=\"urn:qkdn:yang:qkdn-simulation\"><fibre-cut/></inject-fault>";
     let reply = ann.rpc(pass(cut)).await.unwrap();

@@ -3,68 +3,77 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use super::{Agent, Demo, FILE, USER};
+use agents::topology::AgentKind;
 
-/// How to look at one of the agents: the last, a receiver, which measures the link.
+use super::{Demo, FILE, USER};
+
+/// How to look at the network, through its manager.
 pub(super) fn text(demo: &Demo) -> String {
-    let Some(agent) = demo.agents.last() else { return String::new() };
-    let Agent { name, address, port, .. } = agent;
-    let [user] = agent.users.as_slice() else { return String::new() };
+    let manager = &demo.manager;
+    let Some(user) = manager.users.first() else { return String::new() };
+    let qkdn = format!("{} --dir {}", program(), shell(demo.directory.display()));
+    // A link to try a fault on: the first.
+    let receiver = demo.agents.iter().find(|agent| agent.member.kind == AgentKind::QkdModule && agent.member.name.ends_with("-rx"));
+    let link = receiver.map(|agent| agent.member.name.trim_end_matches("-rx")).unwrap_or("LINK");
     format!(
         r#"
-All of it is in {file}. Ctrl-C ends it.
+All of it is in {file}. Ctrl-C ends it. In another terminal:
 
-Look at {name} with OpenSSH, which shows the server's hello:
-
-  ssh -p {port} -i {key} -o {known_hosts} {USER}@{address} -s netconf
+  {qkdn} status
+  {qkdn} topology show
+  {qkdn} inventory list
+  {qkdn} sim fault {link} --qber 9
+  {qkdn} alarm list
+  {qkdn} procedure list
+  {qkdn} procedure show latest
+  {qkdn} sim clear {link} --all
 
 With netopeer2-cli, at its prompt:
 
   auth keys add {public} {private}
   knownhosts --mode skip
   connect --ssh --host {address} --port {port} --login {USER}
-  get
+  get --filter-xpath /ietf-alarms:alarms
 
-With ncclient, which shows the module's state and leaves you at Python's prompt:
+With ncclient, which shows the alarms and leaves you at Python's prompt:
 
   {python} -i -c {connect}
 
-There: listen for alarms, cut the fibre, hear of it, see it in the list of alarms, and mend the fibre:
-
-  m.dispatch(to_ele('<create-subscription xmlns="urn:ietf:params:xml:ns:netconf:notification:1.0"><filter type="subtree"><alarm-notification xmlns="urn:ietf:params:xml:ns:yang:ietf-alarms"/></filter></create-subscription>'))
-  m.dispatch(to_ele('<inject-fault xmlns="urn:qkdn:yang:qkdn-simulation"><fibre-cut/></inject-fault>'))
-  show(m.take_notification(timeout=10).notification_xml)
-  show(m.get(("subtree", '<alarms xmlns="urn:ietf:params:xml:ns:yang:ietf-alarms"><alarm-list/></alarms>')).data_xml)
-  m.dispatch(to_ele('<clear-fault xmlns="urn:qkdn:yang:qkdn-simulation"><all/></clear-fault>'))
-  show(m.take_notification(timeout=10).notification_xml)
-
-Another fault, which brings the QBER to 9 percent:
-
-  m.dispatch(to_ele('<inject-fault xmlns="urn:qkdn:yang:qkdn-simulation"><qber><target>9</target></qber></inject-fault>'))
-
 "#,
         file = shell(demo.directory.join(FILE).display()),
-        key = shell(user.private_key.display()),
-        // ssh takes the words of an option for several files.
-        known_hosts = shell(format_args!("UserKnownHostsFile={}", words(&demo.known_hosts))),
         public = user.public_key.display(),
         private = user.private_key.display(),
+        address = manager.address,
+        port = manager.port,
         python = python(),
-        connect = shell(connect(agent, &user.private_key)),
+        connect = shell(connect(&manager.address, manager.port, &user.private_key)),
     )
 }
 
+/// How to start the manager of a network whose agents run.
+pub(super) fn without_manager(demo: &Demo) -> String {
+    let config = shell(demo.manager.config.display());
+    format!("\nAll of it is in {}. Ctrl-C ends it. The manager is prepared:\n\n  {} manager run --config {config}\n\n", shell(demo.directory.join(FILE).display()), program())
+}
+
 /// The program of ncclient's session.
-fn connect(agent: &Agent, key: &Path) -> String {
+fn connect(address: &str, port: u16, key: &Path) -> String {
     let key = key.display().to_string().replace('\\', "\\\\").replace('"', "\\\"");
     format!(
         "from ncclient import manager; from ncclient.xml_ import to_ele, to_xml; \
          show = lambda xml: print(to_xml(to_ele(xml), pretty_print=True)); \
-         m = manager.connect(host=\"{}\", port={}, username=\"{USER}\", key_filename=\"{key}\", \
+         m = manager.connect(host=\"{address}\", port={port}, username=\"{USER}\", key_filename=\"{key}\", \
          hostkey_verify=False, allow_agent=False, look_for_keys=False); \
-         show(m.get((\"subtree\", \"<qkd-module xmlns=\\\"urn:qkdn:yang:qkdn-mq\\\"><state/></qkd-module>\")).data_xml)",
-        agent.address, agent.port
+         show(m.get((\"subtree\", \"<alarms xmlns=\\\"urn:ietf:params:xml:ns:yang:ietf-alarms\\\"><alarm-list/></alarms>\")).data_xml)"
     )
+}
+
+/// This program, as a shell finds it.
+fn program() -> String {
+    let here = std::env::current_dir().ok();
+    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("qkdn"));
+    let near = here.and_then(|here| program.strip_prefix(here).map(Path::to_owned).ok());
+    shell(near.unwrap_or(program).display())
 }
 
 /// The Python that `cargo xtask setup` gave ncclient, where this program is still in its target directory.
@@ -74,11 +83,6 @@ fn python() -> String {
         python.exists().then_some(python)
     };
     of_target().map_or_else(|| "python3".to_owned(), |python| shell(python.display()))
-}
-
-fn words(path: &Path) -> String {
-    let path = path.display().to_string();
-    if path.contains(char::is_whitespace) { format!("\"{path}\"") } else { path }
 }
 
 /// One word of a shell's command line.
