@@ -152,7 +152,7 @@ impl Manager {
         self.layout.get_or_insert_with(|| Layout::of(reports.iter()))
     }
 
-    fn with_links<T>(&mut self, act: impl FnOnce(&mut LinkFailures, View<'_>) -> T) -> T {
+    pub(super) fn with_links<T>(&mut self, act: impl FnOnce(&mut LinkFailures, View<'_>) -> T) -> T {
         self.layout();
         let mut failures = std::mem::take(&mut self.link_failures);
         let view = View {

@@ -102,7 +102,7 @@ impl Manager {
         let links = if is_told { self.links_of(&key.resource) } else { Vec::new() };
         let moved = self.find_roots(&links);
         if !holds {
-            self.link_failures.cleared(&self.alarms);
+            self.with_links(|failures, view| failures.cleared(view));
         }
         let Some(alarm) = self.alarms.get(key) else { return };
         out.push(Effect::Store(Record::Alarm(Box::new(alarm.clone()))));

@@ -168,12 +168,9 @@ impl LinkFailures {
         dealing
     }
 
-    /// An alarm was cleared: an incident whose alarms are all cleared is over, and the next alert begins another.
-    pub fn cleared(&mut self, alarms: &AlarmList) {
-        self.incidents.retain(|_, incident| {
-            let holds = incident.alarms.iter().any(|key| alarms.get(key).is_some_and(|alarm| !alarm.is_cleared));
-            holds || !matches!(incident.stage, Stage::Over)
-        });
+    /// An incident is over whose alarms are all cleared, or are of what the link does not pass any more; the next alert begins another.
+    pub fn cleared(&mut self, network: Network<'_>) {
+        self.incidents.retain(|_, incident| !matches!(incident.stage, Stage::Over) || incident.holds(network));
     }
 
     pub fn diagnosed(
@@ -205,7 +202,7 @@ impl LinkFailures {
                 incident.conclude(None, network, now, out);
             }
         }
-        self.cleared(network.alarms);
+        self.cleared(network);
     }
 
     pub fn controlled(
@@ -221,7 +218,7 @@ impl LinkFailures {
             return;
         };
         incident.answered(device, result, now, out);
-        self.cleared(network.alarms);
+        self.cleared(network);
     }
 
     /// What waited for a device, or for time to pass, goes on.
@@ -242,7 +239,7 @@ impl LinkFailures {
                 _ => {}
             }
         }
-        self.cleared(network.alarms);
+        self.cleared(network);
     }
 }
 
@@ -365,8 +362,7 @@ impl Incident {
 
     /// Steps 4 to 7.
     fn conclude(&mut self, diagnosis: Option<&Diagnosis>, network: Network<'_>, now: Timestamp, out: &mut Vec<Effect>) {
-        let holding: Vec<&Alarm> =
-            self.alarms.iter().filter_map(|key| network.alarms.get(key)).filter(|alarm| !alarm.is_cleared).collect();
+        let holding: Vec<&Alarm> = self.raised(network).filter_map(|key| network.alarms.get(key)).collect();
         let alarm_types: Vec<&str> = holding.iter().map(|alarm| short(&alarm.key.alarm_type_id)).collect();
         let severity = holding.iter().map(|alarm| alarm.perceived_severity).max();
 
@@ -427,6 +423,7 @@ impl Incident {
 
     /// 8) QCLM sends it to the QKDN controller for the required actions.
     fn control(&mut self, network: Network<'_>, now: Timestamp, out: &mut Vec<Effect>) {
+        let is_over = self.raised(network).next().is_none();
         let Stage::Controlling { action, since, tries, asked, failed, .. } = &mut self.stage else { return };
         let is_due = asked.is_none_or(|asked| now.duration_since(asked) >= RETRY_AFTER);
         // Asked and not answered: an answer, or its absence, is always told.
@@ -437,8 +434,7 @@ impl Incident {
             .reports
             .iter()
             .filter(|(device, report)| report.kind == Kind::Controller && network.operational.contains(*device));
-        let holds = self.alarms.iter().any(|key| network.alarms.get(key).is_some_and(|alarm| !alarm.is_cleared));
-        if !holds {
+        if is_over {
             return self.end(RunState::NoAction, "the failure was over before a controller took an action", now, out);
         }
         let Some((controller, _)) = controllers.into_iter().next() else {
@@ -501,6 +497,17 @@ impl Incident {
     fn end(&mut self, state: RunState, outcome: impl Into<String>, now: Timestamp, out: &mut Vec<Effect>) {
         self.active.end(state, outcome, now, out);
         self.stage = Stage::Over;
+    }
+
+    fn raised<'a>(&'a self, network: Network<'a>) -> impl Iterator<Item = &'a AlarmKey> {
+        let is_raised = move |key: &&AlarmKey| network.alarms.get(key).is_some_and(|alarm| !alarm.is_cleared);
+        self.alarms.iter().filter(is_raised)
+    }
+
+    /// An alarm of it is raised, about something that the link rests on or that rests on it.
+    fn holds(&self, network: Network<'_>) -> bool {
+        let concerns = |key: &AlarmKey| network.layout.links_of(&key.resource).any(|link| *link == self.link);
+        self.raised(network).any(concerns)
     }
 
     /// Either end was taken out of operation by the operator: what follows from that is no failure.

@@ -82,6 +82,27 @@ fn two_links_that_fail_at_once_have_a_run_each() {
 }
 
 #[test]
+fn a_link_that_was_led_around_a_failed_port_can_fail_again() {
+    let network = ring();
+    let mut script = Script::of(&network);
+    let (link, port) = (id("link", "bc"), format!("{}:port:p1", id("switch", "os")));
+    script.tell(event("os", status(&port, "port-fault", at(1), Some(Critical))));
+    script.tell(event("bc-rx", status(&link, "qkd-link-down", at(1), Some(Critical))));
+    script.diagnosed("run-2", "bc-rx", Ok(diagnosis("fibre-cut")));
+    script.controlled("run-2", Ok("action-1"));
+    // The controller has moved the cross-connect; the port is still broken, and of no concern.
+    let (_, mut switch) = network.into_iter().find(|(name, _)| *name == "os").unwrap();
+    let crate::facts::Facts::OpticalSwitch(facts) = &mut switch.facts else { panic!("{switch:?}") };
+    (facts.cross_connect[0].input, facts.cross_connect[0].output) = ("p3".to_owned(), "p4".to_owned());
+    switch.alarms.push(status(&port, "port-fault", at(1), Some(Critical)));
+    script.wait(5).tell(crate::input::Input::Synchronized { device: "os".to_owned(), report: Box::new(switch) });
+    script.tell(event("bc-rx", status(&link, "qkd-link-down", at(6), None)));
+    let effects = script.tell(event("bc-rx", status(&link, "qkd-link-down", at(7), Some(Critical))));
+    assert_eq!(diagnoses(&effects).iter().map(|(_, device)| *device).collect::<Vec<_>>(), ["bc-rx"]);
+    assert_eq!(script.alarm("qkd-link-down").root_alarm_id, None);
+}
+
+#[test]
 fn what_is_over_before_the_decision_needs_no_action() {
     let mut script = Script::of(&ring());
     let link = id("link", "ca");
