@@ -1,7 +1,7 @@
 //! A controller and the agents of the topology `lab`, over SSH on loopback.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,6 +78,8 @@ impl Lab {
         };
         let id = driver.device().resource_id.clone();
         let config = Config {
+            initial: None,
+            controller: None,
             name: name.to_owned(),
             resource_id: id.clone(),
             listen: "127.0.0.1:0".to_owned(),

@@ -88,7 +88,7 @@ impl Network {
         let until = Instant::now() + DEADLINE;
         let file = directory.join("demo.json");
         let said = loop {
-                if let Ok(text) = fs::read_to_string(&file) {
+            if let Ok(text) = fs::read_to_string(&file) {
                 break serde_json::from_str(&text).unwrap();
             }
             assert!(demo.runs() && Instant::now() < until, "no demo.json: {}", demo.log());
@@ -253,7 +253,9 @@ impl Client {
 
     /// Devices and their connection states.
     pub async fn states(&self) -> Vec<(String, String)> {
-        let filter = format!("<devices xmlns=\"{MANAGER}\"><device><name/><state><connection-state/></state></device></devices>");
+        let filter = format!(
+            "<devices xmlns=\"{MANAGER}\"><device><name/><state><connection-state/></state></device></devices>"
+        );
         let got = self.get(&filter).await;
         let devices = got["qkdn-manager:devices"]["device"].as_array().cloned().unwrap_or_default();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
