@@ -129,6 +129,14 @@ pub struct Client {
     user: String,
 }
 
+/// What to do about an agent that cannot be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    TryOnce,
+    /// It alone is asked, and nobody else knows.
+    TryAgain,
+}
+
 /// A container's children that are read for what they are in fact.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
@@ -157,8 +165,8 @@ impl Client {
         Client { schema, key, user }
     }
 
-    /// Reads the configuration of agents; those that cannot be read are told with the reason.
-    pub async fn read(&self, entries: impl IntoIterator<Item = Entry>) -> View {
+    /// Reads the configuration of agents; those that cannot be read are told with the reason. With patience they are tried again first.
+    pub async fn read(&self, entries: impl IntoIterator<Item = Entry>, patience: Patience) -> View {
         let mut view = View::default();
         let mut entries = entries.into_iter();
         let mut tasks = JoinSet::new();
@@ -168,7 +176,13 @@ impl Client {
             {
                 let client = self.clone();
                 tasks.spawn(async move {
-                    let found = client.read_one(&entry).await;
+                    let mut waits = RETRIES.iter().filter(|_| patience == Patience::TryAgain);
+                    let found = loop {
+                        match (client.read_one(&entry).await, waits.next()) {
+                            (Err(refusal), Some(wait)) if refusal.may_pass() => tokio::time::sleep(*wait).await,
+                            (found, _) => break found,
+                        }
+                    };
                     (entry.resource_id, found)
                 });
             }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use netconf::server::base_modules;
@@ -16,6 +17,7 @@ use super::action::{self, Order};
 use super::catalogue::{ALARM_TYPES, CAPABILITIES, QUANTITIES, alarm_type, quantity};
 use super::client::{Client, Directory};
 use super::execution::{self, Shared};
+use super::fault::Faults;
 use super::model::{
     Action, ActionEntry, ActionInput, ActionOutput, ActionState, CONTAINER, Config, Event, NextHop, Operational,
     Outcome, RouteEntry, RoutingTable, State,
@@ -23,11 +25,8 @@ use super::model::{
 use super::repository::{ControlAction, Repository, RepositoryError, RouteHistory};
 use super::route::{self, Route};
 use super::view::View;
-use crate::driver::{
-    Answer, Call, Condition, Device, Driver, DriverError, Fact, FactSender, LogClass, LogFact, Reading, Rules, Sample,
-    StateChange,
-};
-use crate::fault::{ClearInput, ClearOutput, Fault, FaultStatus, InjectOutput, ListOutput};
+use crate::driver::{Answer, Call, Condition, Device, Driver, DriverError, Fact, FactSender, Reading, Rules, Sample};
+use crate::fault::{ClearOutput, InjectOutput, ListOutput};
 use crate::model::date_and_time;
 use crate::qkd_module::model::{Equipment, Resource};
 use crate::schema::agent_schema;
@@ -37,8 +36,8 @@ use crate::topology::AgentKind;
 /// Where in the agent's state directory the controller keeps its own.
 const DIRECTORY: &str = "controller";
 
-/// Faults at once. More are refused.
-const MAX_FAULTS: usize = 64;
+/// What is not known is looked for this long before an action is answered. Then it is taken, and its execution will find out.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
 const OPERATIONS: &[&str] = &[
     "qkdn-mc:control-orchestration-action",
@@ -50,7 +49,7 @@ const OPERATIONS: &[&str] = &[
 /// The control functions of clause 8 that it has.
 const FUNCTIONS: &[&str] = &["routing", "configuration"];
 
-const KIND: &str = "qkdn-types:qkdn-controller";
+pub(super) const KIND: &str = "qkdn-types:qkdn-controller";
 
 /// What a controller must be told of its surroundings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,24 +78,11 @@ pub struct Controller {
     about: Device,
     booted: Timestamp,
     shared: Arc<Shared>,
-    faults: Arc<Mutex<Faults>>,
+    faults: Arc<Faults>,
     stop: CancellationToken,
     _stop_on_drop: DropGuard,
     /// Held so that no other process uses it.
     _directory: StateDirectory,
-}
-
-#[derive(Debug, Default)]
-struct Faults {
-    last: u64,
-    injected: BTreeMap<u64, Injected>,
-}
-
-#[derive(Debug)]
-struct Injected {
-    fault: Fault,
-    at: Timestamp,
-    by: String,
 }
 
 impl Controller {
@@ -127,19 +113,16 @@ impl Controller {
             simulated: true,
         };
         let stop = CancellationToken::new();
+        let shared = Shared::new(settings, client, repository);
         Ok(Controller {
             about,
             booted: now,
-            shared: Shared::new(settings, client, repository),
-            faults: Arc::default(),
+            faults: Faults::new(resource_id, shared.clone(), stop.clone()),
+            shared,
             _stop_on_drop: stop.clone().drop_guard(),
             stop,
             _directory: directory,
         })
-    }
-
-    fn faults(&self) -> MutexGuard<'_, Faults> {
-        self.faults.lock().expect("nothing panics while it holds the faults")
     }
 
     fn oper_state(&self) -> OperState {
@@ -217,7 +200,8 @@ impl Controller {
         let mut unknown = self.unknown(order, &directory)?;
         if let Some(id) = unknown.take() {
             // The network may have grown since it was last read.
-            let complete = self.shared.look_everywhere(&directory).await.silent.is_empty();
+            let looked = tokio::time::timeout(LOOK_TIMEOUT, self.shared.look_everywhere(&directory)).await;
+            let complete = looked.is_ok_and(|view| view.silent.is_empty());
             unknown = self.unknown(order, &directory)?.filter(|_| complete);
             if unknown.is_none() && !complete {
                 tracing::info!(resource = id, "an action on what is not known is taken: not all agents answer");
@@ -259,91 +243,6 @@ impl Controller {
             }
             _ => Ok(None),
         }
-    }
-
-    fn inject(&self, fault: Fault, user: &str, now: Timestamp) -> Result<String, DriverError> {
-        let kind = fault.kind();
-        if fault.controller_crash.is_none() {
-            return Err(DriverError::Unsupported("a controller has no fault of this kind".to_owned()));
-        }
-        if let Some(id) = fault.resource_id.as_ref().filter(|id| **id != self.about.resource_id) {
-            return Err(DriverError::refused("resource-id", format!("the controller has no resource {id}")));
-        }
-        let duration = fault.duration;
-        let number = {
-            let mut faults = self.faults();
-            if faults.injected.len() >= MAX_FAULTS {
-                return Err(DriverError::Failed(format!("there are {MAX_FAULTS} faults already; clear one first")));
-            }
-            faults.last += 1;
-            let number = faults.last;
-            faults.injected.insert(number, Injected { fault, at: now, by: user.to_owned() });
-            number
-        };
-        self.log("fault-injected", format!("fault-{number}: {}", kind.unwrap_or_default()), user, now);
-        self.judge(now);
-        if let Some(seconds) = duration {
-            self.end_later(number, seconds);
-        }
-        Ok(format!("fault-{number}"))
-    }
-
-    /// Ends a fault when its time is over, if it is still there.
-    fn end_later(&self, number: u64, seconds: u32) {
-        let (faults, shared, about) = (self.faults.clone(), self.shared.clone(), self.about.clone());
-        let stop = self.stop.clone();
-        tokio::spawn(async move {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(std::time::Duration::from_secs(seconds.into())) => {}
-            }
-            let now = Timestamp::now();
-            let ended = faults.lock().expect("nothing panics while it holds the faults").injected.remove(&number);
-            if let Some(injected) = ended {
-                let text = format!("fault-{number}: its time is over");
-                shared.tell(log(&about, "fault-cleared", text, &injected.by, now));
-                judge(&faults, &shared, &about, now);
-            }
-        });
-    }
-
-    fn clear(&self, which: &ClearInput, user: &str, now: Timestamp) -> Result<u32, DriverError> {
-        let cleared: Vec<u64> = {
-            let mut faults = self.faults();
-            let cleared = match &which.fault_id {
-                None => faults.injected.keys().copied().collect(),
-                Some(id) => {
-                    let number = id.strip_prefix("fault-").and_then(|number| number.parse().ok());
-                    let known = number.filter(|number| faults.injected.contains_key(number));
-                    vec![known.ok_or_else(|| DriverError::Missing(format!("there is no fault {id}")))?]
-                }
-            };
-            faults.injected.retain(|number, _| !cleared.contains(number));
-            cleared
-        };
-        for number in &cleared {
-            self.log("fault-cleared", format!("fault-{number}"), user, now);
-        }
-        self.judge(now);
-        Ok(u32::try_from(cleared.len()).expect("at most MAX_FAULTS"))
-    }
-
-    fn list(&self) -> Vec<FaultStatus> {
-        let status = |(number, injected): (&u64, &Injected)| FaultStatus {
-            fault_id: format!("fault-{number}"),
-            injected: date_and_time(injected.at),
-            injected_by: injected.by.clone(),
-            fault: injected.fault.clone(),
-        };
-        self.faults().injected.iter().map(status).collect()
-    }
-
-    fn judge(&self, now: Timestamp) {
-        judge(&self.faults, &self.shared, &self.about, now);
-    }
-
-    fn log(&self, event: &'static str, text: String, user: &str, now: Timestamp) {
-        self.shared.tell(log(&self.about, event, text, user, now));
     }
 
     fn conditions(&self) -> Vec<Condition> {
@@ -405,7 +304,7 @@ impl Driver for Controller {
     }
 
     fn rules(&self, config: &Config) -> Rules {
-        let sampling = std::time::Duration::from_secs(config.sampling_interval.into());
+        let sampling = Duration::from_secs(config.sampling_interval.into());
         Rules { sampling, thresholds: Vec::new() }
     }
 
@@ -496,14 +395,16 @@ impl Driver for Controller {
                 Ok(Outcome::ControlOrchestrationAction(Answer { output }))
             }
             Action::InjectFault(call) => {
-                let fault_id = self.inject(call.input, user, now)?;
+                let fault_id = self.faults.inject(call.input, user, now)?;
                 Ok(Outcome::InjectFault(Answer { output: InjectOutput { fault_id } }))
             }
             Action::ClearFault(Call { input }) => {
-                let cleared = self.clear(&input, user, now)?;
+                let cleared = self.faults.clear(&input, user, now)?;
                 Ok(Outcome::ClearFault(Answer { output: ClearOutput { cleared } }))
             }
-            Action::ListFaults(_) => Ok(Outcome::ListFaults(Answer { output: ListOutput { fault: self.list() } })),
+            Action::ListFaults(_) => {
+                Ok(Outcome::ListFaults(Answer { output: ListOutput { fault: self.faults.list() } }))
+            }
         }
     }
 }
@@ -518,47 +419,13 @@ fn repetition(repository: &Repository, asked: &ControlAction) -> Result<Option<A
     Ok(Some(ActionOutput::of(known)))
 }
 
-/// Stops the controller for as long as a fault holds it, and tells of it.
-fn judge(faults: &Mutex<Faults>, shared: &Shared, about: &Device, now: Timestamp) {
-    let faults = faults.lock().expect("nothing panics while it holds the faults");
-    let halted = !faults.injected.is_empty();
-    if shared.halted.send_replace(halted) == halted {
-        return;
-    }
-    let (old, new, reason) = match halted {
-        true => ("operational", "failed", "the controller has stopped"),
-        false => ("failed", "operational", "the controller has started again"),
-    };
-    shared.tell(Fact::StateChanged(StateChange {
-        time: now,
-        resource: about.resource_id.clone(),
-        kind: KIND,
-        state: "oper-state",
-        old: old.to_owned(),
-        new: new.to_owned(),
-        reason: reason.to_owned(),
-    }));
-    shared.tell(Fact::ConditionsChanged);
-}
-
-fn log(about: &Device, event: &'static str, text: String, user: &str, now: Timestamp) -> Fact<Event> {
-    Fact::Log(LogFact {
-        time: now,
-        resource: about.resource_id.clone(),
-        class: LogClass::Event,
-        event,
-        text,
-        user: Some(user.to_owned()),
-    })
-}
-
 fn route_entry(route: &Route, history: Option<&RouteHistory>) -> RouteEntry {
     let hop = route.hops().unwrap_or_default();
     RouteEntry {
         route_id: route.id.clone(),
         source_km_id: route.source.clone(),
         destination_km_id: route.destination.clone(),
-        metric: (!hop.is_empty()).then(|| hop.len() as f64 - 1.0),
+        metric: (!hop.is_empty()).then_some(hop.len() as f64 - 1.0),
         hop,
         service_state: route.service_state,
         established: history.map(|history| date_and_time(history.established)),

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 
 use super::action::{self, Edit, Order, Plan, Reroute};
-use super::client::{Client, Directory, DirectoryError, Entry};
+use super::client::{Client, Directory, DirectoryError, Entry, Patience};
 use super::driver::ControllerSettings;
 use super::model::{ActionState, Config, Effect, Event, RerouteCause, Rerouted, milliseconds};
 use super::repository::{ControlAction, Repository};
@@ -108,15 +108,15 @@ impl Shared {
     }
 
     /// Reads agents and remembers what they said; the answer is of this time alone.
-    async fn look(&self, entries: Vec<Entry>) -> View {
-        let view = self.client.read(entries).await;
+    async fn look(&self, entries: Vec<Entry>, patience: Patience) -> View {
+        let view = self.client.read(entries, patience).await;
         self.mind().view.update(view.clone());
         view
     }
 
     /// All modules and KMs are read.
     pub(super) async fn look_everywhere(&self, directory: &Directory) -> View {
-        self.look(directory.of(EVERYWHERE).cloned().collect()).await
+        self.look(directory.of(EVERYWHERE).cloned().collect(), Patience::TryOnce).await
     }
 }
 
@@ -151,7 +151,7 @@ pub(super) async fn refresh(shared: Arc<Shared>) {
                 shared.mind().addresses = addresses.collect();
                 let kms: Vec<Entry> = directory.of(&[AgentKind::KeyManager]).cloned().collect();
                 let there = !kms.is_empty();
-                there && shared.look(kms).await.silent.is_empty()
+                there && shared.look(kms, Patience::TryOnce).await.silent.is_empty()
             }
             Err(error) => {
                 tracing::debug!(%error, "the network is not known yet");
@@ -224,7 +224,7 @@ impl Shared {
             let touched: Vec<Entry> = targets.iter().filter_map(|target| directory.get(target).cloned()).collect();
             if !touched.is_empty() {
                 let down = self.mind().view.down.clone();
-                let view = self.client.read(touched).await;
+                let view = self.client.read(touched, Patience::TryOnce).await;
                 self.mind().view.update(View { down, ..view });
             }
             self.unblock();
@@ -234,8 +234,10 @@ impl Shared {
 
     /// What an action comes to, by what the agents concerned say now.
     async fn plan(&self, order: &Order, directory: &Directory) -> Result<Plan, String> {
-        let look =
-            async |ids: &[&str]| self.look(ids.iter().filter_map(|id| directory.get(id).cloned()).collect()).await;
+        let look = async |ids: &[&str]| {
+            let entries = ids.iter().filter_map(|id| directory.get(id).cloned()).collect();
+            self.look(entries, Patience::TryAgain).await
+        };
         match order {
             Order::ServiceState(value) => match directory.get(&value.resource_id) {
                 Some(entry) => {
@@ -277,7 +279,7 @@ impl Shared {
                 let avoided = value.value.avoid.iter().filter_map(|id| directory.get(id));
                 let avoided = avoided.filter(|entry| entry.kind == AgentKind::QkdModule);
                 let entries: Vec<Entry> = directory.of(&[AgentKind::KeyManager]).chain(avoided).cloned().collect();
-                let view = self.look(entries).await;
+                let view = self.look(entries, Patience::TryOnce).await;
                 let began = Instant::now();
                 let plan = action::path(&view, value);
                 let mut mind = self.mind();

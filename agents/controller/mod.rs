@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod client;
 mod driver;
 mod execution;
+mod fault;
 pub mod model;
 pub mod repository;
 pub mod route;

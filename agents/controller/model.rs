@@ -452,3 +452,6 @@ pub struct Rerouted {
 pub fn milliseconds(from: Timestamp, to: Timestamp) -> f64 {
     (to.duration_since(from).as_secs_f64() * 1000.0).max(0.0)
 }
+
+#[cfg(test)]
+mod tests;

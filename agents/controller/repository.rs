@@ -236,10 +236,9 @@ impl Repository {
 
     /// Begins a new log where the old one is long, or was broken by a failing disk.
     fn renew(&mut self) {
-        if self.file.is_poisoned() || self.file.committed() > LOG_LIMIT {
-            if let Err(error) = self.checkpoint() {
-                tracing::error!(%error, "the controller's actions cannot be saved anew");
-            }
+        let is_due = self.file.is_poisoned() || self.file.committed() > LOG_LIMIT;
+        if is_due && let Err(error) = self.checkpoint() {
+            tracing::error!(%error, "the controller's actions cannot be saved anew");
         }
     }
 

@@ -6,13 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use netconf::client::{
-    CreateSubscription, Datastore, EditConfig, NotificationEvent, Notifications, Options, Session, SessionConfig,
-};
+use netconf::client::{CreateSubscription, NotificationEvent, Notifications, Options, Session, SessionConfig};
 use netconf::server::base_modules;
 use netconf::transport::ssh::{Credential, HostKeyCheck, Target, connect, load_or_generate_host_key};
-use netconf::yang::write::{WithDefaults, write_subtree};
-use netconf::yang::{Schema, json};
+use netconf::yang::Schema;
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -77,9 +74,9 @@ impl Lab {
             groups: groups.iter().map(|group| group.to_string()).collect(),
         };
         let id = driver.device().resource_id.clone();
+        let plan = self.topology.agents().into_iter().find(|plan| plan.resource_id == id).unwrap();
+        std::fs::write(files.join("initial.json"), plan.initial.to_string()).unwrap();
         let config = Config {
-            initial: None,
-            controller: None,
             name: name.to_owned(),
             resource_id: id.clone(),
             listen: "127.0.0.1:0".to_owned(),
@@ -89,6 +86,8 @@ impl Lab {
             driver: DriverKind::Simulated,
             users: vec![user("manager", &["manager"]), user("controller", &["controller"])],
             simulated: None,
+            controller: None,
+            initial: Some(files.join("initial.json")),
         };
         let schema = agent_schema(base_modules(Schema::builder()), &[module], true).unwrap();
         let (shutdown, (ready, address)) = (CancellationToken::new(), tokio::sync::oneshot::channel());
@@ -96,27 +95,16 @@ impl Lab {
         let known = move |address| {
             let _sent = ready.send(address);
         };
-        let configured = schema.clone();
-        let task =
-            tokio::spawn(
-                async move { serve(config, driver, configured, controlled, system_clock(), stop, known).await },
-            );
+        let serving = serve(config, driver, schema, controlled, system_clock(), stop, known);
+        let task = tokio::spawn(serving);
         let address = tokio::time::timeout(DEADLINE, address).await.unwrap().unwrap();
-        let running = Running { id, kind, address, files, shutdown, task };
-        let plan = self.topology.agents().into_iter().find(|plan| plan.resource_id == running.id).unwrap();
-        let tree = json::read(&schema, &plan.initial.to_string()).unwrap();
-        let mut xml = Vec::new();
-        write_subtree(&schema, tree.root(), WithDefaults::Explicit, &mut xml);
-        let (session, _) = running.session("manager").await;
-        let edit = EditConfig::new(Datastore::Running, String::from_utf8(xml).unwrap());
-        session.edit_config(&edit).await.unwrap();
-        running
+        Running { id, kind, address, files, shutdown, task }
     }
 
     async fn module(&self, name: &str) -> Running {
         let id = self.topology.resource_id("module", name);
         let driver = SimulatedModule::of(self.network.clone(), &id).unwrap();
-        let controlled = &["service-state", "active-channel"];
+        let controlled = crate::qkd_module::CONTROLLED;
         self.serve(name, AgentKind::QkdModule, "qkdn-mq", driver, controlled).await
     }
 
@@ -289,11 +277,24 @@ async fn an_action_reaches_the_devices_that_it_means() {
     let reply = session.rpc(&in_service).await.unwrap().text().to_owned();
     let (last, states) = ended(&mut notifications, content(&reply, "action-id")).await;
     assert_eq!(states.last().map(String::as_str), Some("done"), "{last}");
-    drop(session);
 
+    // An action is under way when the controller ends: the next one takes it up.
+    tx.stop().await;
+    let standby =
+        asked("op-8", "service-state-change", &state_change(&lab.topology.resource_id("module", "ab-tx"), "standby"));
+    session.rpc(&standby).await.unwrap();
+    drop(session);
     controller.stop().await;
+    let tx = lab.module("ab-tx").await;
+    lab.tell(&[&tx, &rx], None);
     let controller = lab.controller().await;
-    assert_eq!(controller.get().await.matches("<control-action>").count(), 3, "they outlive a restart");
+    let taken_up = async {
+        while !tx.get().await.contains("<service-state>standby</service-state>") {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, taken_up).await.expect("the action is executed after all");
+    assert_eq!(controller.get().await.matches("<control-action>").count(), 4, "they outlive a restart");
     for agent in [controller, tx, rx] {
         agent.stop().await;
     }

@@ -61,6 +61,12 @@ impl AlarmList {
         self.alarms.values()
     }
 
+    /// All alarms about a resource.
+    pub fn of_resource<'a>(&'a self, resource: &'a str) -> impl Iterator<Item = &'a Alarm> {
+        let first = AlarmKey { resource: resource.to_owned(), ..AlarmKey::default() };
+        self.alarms.range(first..).map(|(_, alarm)| alarm).take_while(move |alarm| alarm.key.resource == resource)
+    }
+
     /// Takes what `device` says of an alarm. What is known already, live or replayed, changes nothing; what happened in between is in the
     /// report's history and is taken in order. Each change is one status change.
     pub fn report(&mut self, device: &str, reported: &ReportedAlarm) -> Vec<Change> {
@@ -104,8 +110,8 @@ impl AlarmList {
         if before == after && !first && (after.is_none() || alarm.alarm_text == text) {
             return Some(Change::Silent);
         }
-        // Another reporter's words for the same state are no change of it.
-        if before == after && !first && alarm.device.as_deref() != own(device) {
+        // Another reporter's words for the same state are no change of it, nor is one end's that it does not see it any more.
+        if before == after && !first && (severity.is_none() || alarm.device.as_deref() != own(device)) {
             return Some(Change::Silent);
         }
         let change = match (before.filter(|_| !first), after) {
@@ -123,12 +129,16 @@ impl AlarmList {
         };
         alarm.is_cleared = after.is_none();
         alarm.perceived_severity = after.unwrap_or(alarm.perceived_severity);
-        alarm.alarm_text = text.to_owned();
+        // Where it still holds for another reporter, that this one has cleared it is no text for it.
+        if severity.is_some() || after.is_none() {
+            alarm.alarm_text = text.to_owned();
+        }
+        let text = alarm.alarm_text.clone();
         alarm.last_changed = time;
         if after.is_some() && reported.value.is_some() {
             alarm.value.clone_from(&reported.value);
         }
-        alarm.status_change.insert(0, StatusChange { time, perceived_severity: after, alarm_text: text.to_owned() });
+        alarm.status_change.insert(0, StatusChange { time, perceived_severity: after, alarm_text: text });
         alarm.status_change.truncate(MAX_STATUS_CHANGES);
         Some(change)
     }

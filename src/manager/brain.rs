@@ -54,6 +54,8 @@ struct Managed {
     missed: Option<Timestamp>,
     /// Has state that is not stored: events only move times, and are stored once a second.
     dirty: bool,
+    /// Its configuration changed since it was read.
+    stale: bool,
 }
 
 impl Manager {
@@ -133,6 +135,7 @@ impl Manager {
 
     fn tick(&mut self, now: Timestamp, out: &mut Vec<Effect>) {
         self.miss_devices(now, out);
+        self.read_stale(out);
         self.with_links(|failures, view| failures.go_on(view, now, out));
         for managed in self.devices.values_mut().filter(|managed| managed.dirty) {
             managed.dirty = false;
@@ -144,12 +147,12 @@ impl Manager {
     }
 
     /// The layout of the reports as they are.
-    fn layout(&mut self) -> &Layout {
+    pub(super) fn layout(&mut self) -> &Layout {
         let reports = &self.reports;
         self.layout.get_or_insert_with(|| Layout::of(reports.iter()))
     }
 
-    fn with_links<T>(&mut self, act: impl FnOnce(&mut LinkFailures, View<'_>) -> T) -> T {
+    pub(super) fn with_links<T>(&mut self, act: impl FnOnce(&mut LinkFailures, View<'_>) -> T) -> T {
         self.layout();
         let mut failures = std::mem::take(&mut self.link_failures);
         let view = View {

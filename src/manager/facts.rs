@@ -346,6 +346,24 @@ fn read_facts<T: for<'de> Deserialize<'de>>(
 }
 
 impl Facts {
+    /// The same without what is measured, which changes by itself: two that differ in this differ in what is configured or built.
+    pub fn unmeasured(&self) -> Facts {
+        let mut facts = self.clone();
+        match &mut facts {
+            Facts::QkdModule(module) => {
+                let ModuleState { qber, secret_key_rate, channel_loss, .. } = &mut module.state;
+                (*qber, *secret_key_rate, *channel_loss) = (None, None, None);
+            }
+            Facts::KeyManager(km) => {
+                for store in &mut km.state.key_store {
+                    (store.residual_bits, store.generation_rate, store.consumption_rate) = (None, None, None);
+                }
+            }
+            _ => {}
+        }
+        facts
+    }
+
     fn device_id(&self) -> Option<ResourceId> {
         match self {
             Facts::Unknown => None,

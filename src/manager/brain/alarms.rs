@@ -1,15 +1,16 @@
 //! Alarms: taken from devices, raised by the manager itself, tied to runs and to their root.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::Manager;
-use crate::alarm::{Change, OWN, own_alarm};
+use crate::alarm::{AlarmList, Change, OWN, own_alarm};
 use crate::consistency::Finding;
 use crate::facts::ReportedAlarm;
 use crate::function::qlm;
 use crate::input::{Effect, Notification};
+use crate::layout::Layout;
 use crate::model::{DeviceName, ResourceId, Severity};
 use crate::procedure::link_failure::Network as View;
 use crate::record::{Alarm, AlarmKey, Inconsistency, Record};
@@ -96,24 +97,58 @@ impl Manager {
         let is_told = changes.iter().any(|change| *change != Change::Silent);
         let holds = self.alarms.get(key).is_some_and(|alarm| !alarm.is_cleared);
         if is_told && holds {
-            let run = self.alert(key, now, out);
-            if let Some(alarm) = self.alarms.get_mut(key)
-                && run.is_some()
-            {
-                alarm.run_id = run;
-            }
+            self.deal_with(key, now, out);
         }
-        let moved = if is_told { self.find_roots(key) } else { Vec::new() };
+        let links = if is_told { self.links_of(&key.resource) } else { Vec::new() };
+        let moved = self.find_roots(&links);
         if !holds {
-            self.link_failures.cleared(&self.alarms);
+            self.with_links(|failures, view| failures.cleared(view));
         }
         let Some(alarm) = self.alarms.get(key) else { return };
         out.push(Effect::Store(Record::Alarm(Box::new(alarm.clone()))));
         if is_told {
             out.push(Effect::Notify(Box::new(Notification::Alarm(alarm.clone()))));
         }
-        let others = moved.iter().filter(|other| *other != key).filter_map(|other| self.alarms.get(other));
-        out.extend(others.map(|alarm| Effect::Store(Record::Alarm(Box::new(alarm.clone())))));
+        self.store_alarms(moved.iter().filter(|other| *other != key), out);
+    }
+
+    fn store_alarms<'a>(&self, keys: impl Iterator<Item = &'a AlarmKey>, out: &mut Vec<Effect>) {
+        let alarms = keys.filter_map(|key| self.alarms.get(key));
+        out.extend(alarms.map(|alarm| Effect::Store(Record::Alarm(Box::new(alarm.clone())))));
+    }
+
+    /// Alarms that were told before it was known which link they are about, as those that are replayed before a device is read.
+    pub(super) fn late_alerts(&mut self, device: &str, now: Timestamp, out: &mut Vec<Effect>) {
+        let resource = self.resource_of(device);
+        let links = self.links_of(&resource);
+        let layout = self.layout();
+        let resources: BTreeSet<ResourceId> =
+            links.iter().flat_map(|link| layout.resources_of(link)).cloned().collect();
+        let alarms = resources.iter().flat_map(|resource| self.alarms.of_resource(resource));
+        let mut late: Vec<&Alarm> = alarms.filter(|alarm| !alarm.is_cleared && alarm.run_id.is_none()).collect();
+        late.sort_by_key(|alarm| (alarm.last_raised, &alarm.key));
+        let late: Vec<AlarmKey> = late.into_iter().map(|alarm| alarm.key.clone()).collect();
+        let mut moved: BTreeSet<AlarmKey> = BTreeSet::new();
+        for key in late {
+            if self.deal_with(&key, now, out) {
+                moved.insert(key);
+            }
+        }
+        moved.extend(self.find_roots(&links));
+        self.store_alarms(moved.iter(), out);
+    }
+
+    fn links_of(&mut self, resource: &str) -> Vec<ResourceId> {
+        self.layout().links_of(resource).cloned().collect()
+    }
+
+    /// Gives an alarm to the run that deals with it; false where none does.
+    fn deal_with(&mut self, key: &AlarmKey, now: Timestamp, out: &mut Vec<Effect>) -> bool {
+        let Some(run) = self.alert(key, now, out) else { return false };
+        if let Some(alarm) = self.alarms.get_mut(key) {
+            alarm.run_id = Some(run);
+        }
+        true
     }
 
     fn alert(&mut self, key: &AlarmKey, now: Timestamp, out: &mut Vec<Effect>) -> Option<String> {
@@ -134,31 +169,32 @@ impl Manager {
         run
     }
 
-    /// Alarms about the same QKD link: the one nearest to the root is the root of the others. Returns those whose root changed.
-    fn find_roots(&mut self, key: &AlarmKey) -> Vec<AlarmKey> {
+    /// Alarms about the same QKD link: the one nearest to the root is the root of those that are further from it. An alarm that rests on
+    /// several links has the nearest root of all of them. Returns those whose root changed.
+    fn find_roots(&mut self, links: &[ResourceId]) -> Vec<AlarmKey> {
         self.layout();
         let layout = self.layout.as_ref().expect("it was made above");
-        let mut moved = Vec::new();
-        for link in layout.links_of(&key.resource).cloned().collect::<Vec<_>>() {
-            let is_of_link = |alarm: &&Alarm| {
-                !alarm.is_cleared && layout.links_of(&alarm.key.resource).any(|id| *id == link) && rank(alarm).is_some()
-            };
-            let of_link: Vec<&Alarm> = self.alarms.iter().filter(is_of_link).collect();
-            let root = of_link.iter().min_by_key(|alarm| (rank(alarm), alarm.last_raised, &alarm.key));
-            let Some(root) = root.map(|alarm| (alarm.alarm_id.clone(), rank(alarm))) else { continue };
-            let roots: Vec<(AlarmKey, Option<String>)> = of_link
-                .iter()
-                .map(|alarm| (alarm.key.clone(), (rank(alarm) > root.1).then(|| root.0.clone())))
-                .collect();
-            for (key, root) in roots {
-                let Some(alarm) = self.alarms.get_mut(&key) else { continue };
-                if alarm.root_alarm_id != root {
-                    alarm.root_alarm_id = root;
-                    moved.push(key);
-                }
+        let alarms = &self.alarms;
+        let mut roots: BTreeMap<&ResourceId, Option<(u8, &Alarm)>> = BTreeMap::new();
+        let mut moved = BTreeMap::new();
+        for (own_rank, alarm) in links.iter().flat_map(|link| of_link(layout, alarms, link)) {
+            let of_alarm = layout.links_of(&alarm.key.resource).filter_map(|link| {
+                let nearest =
+                    || of_link(layout, alarms, link).min_by_key(|(rank, alarm)| (*rank, alarm.last_raised, &alarm.key));
+                *roots.entry(link).or_insert_with(nearest)
+            });
+            let root = of_alarm.min_by_key(|(rank, alarm)| (*rank, alarm.last_raised, &alarm.key));
+            let root = root.filter(|(rank, _)| *rank < own_rank).map(|(_, root)| root.alarm_id.clone());
+            if alarm.root_alarm_id != root {
+                moved.insert(alarm.key.clone(), root);
             }
         }
-        moved
+        for (key, root) in &moved {
+            if let Some(alarm) = self.alarms.get_mut(key) {
+                alarm.root_alarm_id.clone_from(root);
+            }
+        }
+        moved.into_keys().collect()
     }
 
     /// The configuration errors that hold now: new ones are numbered and raise an alarm, those that are gone clear theirs.
@@ -220,6 +256,12 @@ impl Manager {
             out.push(Effect::Store(Record::Inconsistencies(self.inconsistencies.clone())));
         }
     }
+}
+
+/// The raised alarms about a QKD link, with their ranks.
+fn of_link<'a>(layout: &'a Layout, alarms: &'a AlarmList, link: &'a str) -> impl Iterator<Item = (u8, &'a Alarm)> {
+    let of_link = layout.resources_of(link).flat_map(|resource| alarms.of_resource(resource));
+    of_link.filter(|alarm| !alarm.is_cleared).filter_map(|alarm| Some((rank(alarm)?, alarm)))
 }
 
 fn rank(alarm: &Alarm) -> Option<u8> {

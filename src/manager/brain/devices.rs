@@ -18,6 +18,9 @@ const LOST_PATIENCE: SignedDuration = SignedDuration::from_secs(2);
 /// The same for one that was not there yet since the start, or since it is managed.
 const FIRST_PATIENCE: SignedDuration = SignedDuration::from_secs(5);
 
+/// Whoever changed a device's configuration, it is read anew (RFC 6470 section 2.2).
+const CONFIG_CHANGE: &str = "ietf-netconf-notifications:netconf-config-change";
+
 impl Manager {
     /// The managed devices as configured, all of them.
     pub(super) fn planned(&mut self, plans: Vec<Plan>, now: Timestamp, out: &mut Vec<Effect>) {
@@ -125,12 +128,16 @@ impl Manager {
         state.equipment.clone_from(&report.equipment);
         state.last_heard = Some(now);
         managed.missed = None;
+        managed.stale = false;
         let kind = report.kind;
         let alarms = report.alarms.clone();
         let performance = report.performance.clone();
         let (records, changes) = self.inventory.report(device, &report, &self.plans, now);
         out.extend(records.into_iter().map(Effect::Store));
-        let is_first = self.reports.insert(device.to_owned(), report).is_none();
+        let correlated = |report: &Report| (report.id.clone(), report.location.clone(), report.facts.unmeasured());
+        let after = correlated(&report);
+        let before = self.reports.insert(device.to_owned(), report);
+        let is_other = before.is_none_or(|before| correlated(&before) != after);
         self.layout = None;
         self.operational.insert(device.to_owned());
         self.set_connection(device, ConnectionState::Operational, None, now, out);
@@ -141,10 +148,11 @@ impl Manager {
             self.reported(device, alarm, now, out);
         }
         self.reconcile(device, &alarms, now, out);
+        self.late_alerts(device, now, out);
         self.measured(device, performance, now, out);
         let kind = if kind == Kind::Unknown { self.kind(device) } else { kind };
         if !self.configuration.read(device, kind, changes.clone(), now, out)
-            && (is_first || changes != Changes::default())
+            && (is_other || changes != Changes::default())
         {
             self.begin_configuration(
                 &format!("{device} was read anew"),
@@ -243,6 +251,7 @@ impl Manager {
                 }
                 self.device_state(device, &resource_id, &state, new);
             }
+            EventContent::Other(name) if name == CONFIG_CHANGE => managed.stale = true,
             EventContent::ControlAction { .. } | EventContent::Other(_) => {}
         }
     }
@@ -264,6 +273,15 @@ impl Manager {
             *reported = Some(new);
         }
         managed.dirty = true;
+    }
+
+    /// Reads anew what has changed: many changes of a second at one time.
+    pub(super) fn read_stale(&mut self, out: &mut Vec<Effect>) {
+        for (device, managed) in &mut self.devices {
+            if self.operational.contains(device) && std::mem::take(&mut managed.stale) {
+                out.push(Effect::Synchronize { device: device.clone() });
+            }
+        }
     }
 
     pub(super) fn gap(&mut self, device: &str, lost: u64, now: Timestamp, out: &mut Vec<Effect>) {

@@ -1,1 +1,7 @@
-//! The brain as a whole: sequences of inputs and what comes of them.
+//! The brain as a whole: sequences of inputs and what comes of them, against `tests/golden/y3804-*` (`UPDATE_GOLDEN=1` accepts what comes).
+
+mod configuration;
+mod devices;
+mod link_failure;
+mod network;
+mod script;
