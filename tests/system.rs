@@ -5,6 +5,8 @@
 
 #[path = "system/bad_input.rs"]
 mod bad_input;
+#[path = "system/broken.rs"]
+mod broken;
 #[path = "system/contact.rs"]
 mod contact;
 #[path = "system/demo.rs"]

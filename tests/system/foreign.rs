@@ -105,9 +105,12 @@ async fn a_server_of_another_maker_is_a_device_of_unknown_kind() {
     assert_eq!(state["found-kind"], "unknown", "{state}");
     assert_eq!(state.get("found-id"), None, "it has no resource of ours");
     let modules = state["module"].as_array().unwrap();
-    let module = |name: &str| modules.iter().find(|module| module["name"] == name);
-    assert_eq!(module("ietf-netconf-monitoring").unwrap()["managed"], true, "{modules:?}");
-    assert_eq!(module("yuma-system").unwrap()["managed"], false, "what is not understood is said to be so");
+    let module = |name: &str| {
+        let found = modules.iter().find(|module| module["name"] == name);
+        found.unwrap_or_else(|| panic!("no {name} among {modules:?}"))
+    };
+    assert_eq!(module("ietf-netconf-monitoring")["managed"], true);
+    assert_eq!(module("yuma-ncx")["managed"], false, "what is not understood is said to be so");
     assert!(state["capability"].as_array().unwrap().iter().any(|uri| uri == "urn:ietf:params:netconf:base:1.0"));
 
     let monitoring = "<get xmlns=\"urn:ietf:params:xml:ns:netconf:base:1.0\"><filter type=\"subtree\">\

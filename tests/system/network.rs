@@ -41,8 +41,12 @@ pub struct Process {
 
 impl Process {
     pub fn start(arguments: &[&str], log: &Path) -> Process {
+        Process::of(&qkdn().display().to_string(), arguments, log)
+    }
+
+    pub fn of(program: &str, arguments: &[&str], log: &Path) -> Process {
         let output = File::options().create(true).append(true).open(log).unwrap();
-        let child = Command::new(qkdn())
+        let child = Command::new(program)
             .env("TZ", "UTC")
             .env("NO_COLOR", "1")
             .args(arguments)

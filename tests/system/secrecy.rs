@@ -91,7 +91,7 @@ async fn no_tree_notification_log_or_table_holds_a_key() {
         ("ab-rx", "<qber><target>9</target></qber>"),
         ("os", "<port-failure><port>p1</port></port-failure>"),
         ("ca-rx", "<eavesdropper><fraction>0.5</fraction></eavesdropper>"),
-        ("km-b", "<authentication-failure/>"),
+        ("km-a", "<authentication-failure/>"),
         ("bc-tx", "<tamper/>"),
     ] {
         manager.inject(device, fault).await;
@@ -101,7 +101,7 @@ async fn no_tree_notification_log_or_table_holds_a_key() {
     manager.alarm("urn:qkdn:lab:module:bc-tx", "module-tamper", false).await;
     let metering = "<get-metering-records xmlns=\"urn:qkdn:yang:qkdn-mk\"/>";
     let metered = manager.execute("km-a", metering).await.unwrap();
-    for device in ["ab-rx", "os", "ca-rx", "km-b", "bc-tx"] {
+    for device in ["ab-rx", "os", "ca-rx", "km-a", "bc-tx"] {
         manager.clear(device).await;
     }
     manager.alarm("urn:qkdn:lab:module:bc-tx", "module-tamper", true).await;
