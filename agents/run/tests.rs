@@ -140,6 +140,19 @@ async fn configuration_is_kept_and_rights_hold() {
     let standby = edit("<service-state>standby</service-state>");
     assert!(guest.edit_config(&standby).await.is_err(), "a guest only reads");
     controller.edit_config(&standby).await.unwrap();
+    let faults = [
+        format!("<inject-fault xmlns=\"{SIMULATION}\"><fibre-cut/></inject-fault>"),
+        format!("<clear-fault xmlns=\"{SIMULATION}\"><all/></clear-fault>"),
+    ];
+    for fault in &faults {
+        for session in [&controller, &guest] {
+            let refused = session.rpc(fault).await.expect_err("only a manager breaks and mends");
+            let tags: Vec<_> = refused.rpc_errors().iter().map(|error| error.tag.as_str()).collect();
+            assert_eq!(tags, ["access-denied"], "{fault}");
+        }
+        manager.rpc(fault).await.unwrap();
+    }
+    guest.rpc(&format!("<list-faults xmlns=\"{SIMULATION}\"/>")).await.unwrap();
     let refused = manager.edit_config(&edit("<role>transmitter</role>")).await.unwrap_err();
     let tags: Vec<_> = refused.rpc_errors().iter().map(|error| error.tag.as_str()).collect();
     assert_eq!(tags, ["invalid-value"], "the device plays the receiver");
