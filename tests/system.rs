@@ -11,6 +11,8 @@ mod contact;
 mod demo;
 #[path = "system/faults.rs"]
 mod faults;
+#[path = "system/foreign.rs"]
+mod foreign;
 #[path = "system/kill.rs"]
 mod kill;
 #[path = "system/managed.rs"]
@@ -21,5 +23,7 @@ mod manager_and_agent;
 mod network;
 #[path = "system/program.rs"]
 mod program;
+#[path = "system/secrecy.rs"]
+mod secrecy;
 #[path = "system/survive.rs"]
 mod survive;

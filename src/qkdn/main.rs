@@ -52,6 +52,9 @@ fn command() -> clap::Command {
 
 fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
     let cli = Cli::from_arg_matches(matches).map_err(|e| e.to_string())?;
+    if !matches!(cli.command, Task::Operate(_)) {
+        cli::refuse_options(matches).unwrap_or_else(|error| error.exit());
+    }
     let _ = netconf::transport::raise_open_file_limit().map_err(|error| {
         // The usual limit serves a thousand sessions.
         tracing::warn!(%error, "the limit on open files stays as it is");

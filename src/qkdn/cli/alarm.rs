@@ -247,7 +247,7 @@ async fn purge(
     let purge = format!("<alarm-list><purge-alarms>{clearance}{age}{state}</purge-alarms></alarm-list>");
     let purged = client.action(&element("alarms", ALARMS, &purge)).await?.unwrap_or_default();
     let count: Value = purged.parse::<u64>().map_or(Value::Null, Value::from);
-    output.done(&format!("{purged} alarms are off the list"), &json!({"purged-alarms": count}))
+    output.done(&format!("alarms taken off the list: {purged}"), &json!({"purged-alarms": count}))
 }
 
 /// RFC 8632 counts in 16 bits: the finest unit that holds it.

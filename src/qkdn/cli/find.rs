@@ -27,21 +27,29 @@ pub async fn device(client: &Client, name: &str) -> Result<Value, Failure> {
     found.ok_or_else(|| Failure::not_found(format!("no managed device is named \"{name}\"; see: qkdn device list")))
 }
 
-/// A managed resource by its identifier, or the last part of it where no other has the same.
+/// A managed resource by its identifier, by the last part of it where no other has the same, or by the name of the device that it is.
 pub async fn resource(client: &Client, name: &str) -> Result<Value, Failure> {
-    let select =
-        if name.contains(':') { leaf("resource-id", name) } else { "<resource-id/><kind/><device/>".to_owned() };
-    let data = client.get(&element("network", MANAGER, &format!("<resource>{select}</resource>"))).await?;
-    let resources = list(&data, "qkdn-manager:network/resource");
-    let id = unique(resources, name)?;
     if name.contains(':') {
-        return Ok(resources
-            .iter()
-            .find(|resource| resource["resource-id"] == id.as_str())
-            .cloned()
-            .unwrap_or_default());
+        let resources = resources(client, &leaf("resource-id", name)).await?;
+        let id = unique(&resources, name)?;
+        let found = resources.into_iter().find(|resource| resource["resource-id"] == id.as_str());
+        return Ok(found.unwrap_or_default());
     }
+    let id = match unique(&resources(client, "<resource-id/>").await?, name) {
+        Err(failure) if failure.code == Failure::NOT_FOUND => {
+            let devices = devices(client).await?;
+            let device = devices.iter().find(|device| device["name"] == name);
+            let id = device.map(|device| value::leaf(device, "state/found-id")).filter(|id| !id.is_empty());
+            id.ok_or(failure)?
+        }
+        found => found?,
+    };
     Box::pin(resource(client, &id)).await
+}
+
+async fn resources(client: &Client, select: &str) -> Result<Vec<Value>, Failure> {
+    let data = client.get(&element("network", MANAGER, &format!("<resource>{select}</resource>"))).await?;
+    Ok(list(&data, "qkdn-manager:network/resource").to_vec())
 }
 
 /// The identifier of the one resource that is meant.

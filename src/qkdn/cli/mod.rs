@@ -13,6 +13,8 @@ mod procedure;
 mod sim;
 mod status;
 mod table;
+#[cfg(test)]
+mod tests;
 mod topology;
 mod value;
 
@@ -26,8 +28,8 @@ use table::{Format, Output};
 const EXIT_CODES: &str = "Exit codes of the commands that ask a manager: 0 done, 1 failed, 2 wrong usage, 3 no such thing, 4 denied, \
 5 done in part (status: not every managed device is operational).";
 
-/// Options of all these commands, at any place.
-#[derive(clap::Args, Clone, Debug, Default)]
+// Options of all these commands, at any place. Not a doc comment: clap would describe every one of the commands by it.
+#[derive(clap::Args, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// A directory of `qkdn demo`: its demo.json tells where the manager is [env: QKDN_DIR] [default: qkdn-demo]
     #[arg(long, value_name = "DIR", help_heading = "The manager")]
@@ -139,6 +141,15 @@ pub fn options(matches: &ArgMatches) -> Result<Options, clap::Error> {
         known_hosts: after.known_hosts.or(before.known_hosts),
         output: after.output.or(before.output),
     })
+}
+
+/// Refuses options before a command that asks no manager: it would take no notice of them.
+pub fn refuse_options(matches: &ArgMatches) -> Result<(), clap::Error> {
+    if Options::from_arg_matches(matches)? == Options::default() {
+        return Ok(());
+    }
+    let text = "options before the command are for commands that ask a manager; those of this one come after it";
+    Err(clap::Error::raw(clap::error::ErrorKind::ArgumentConflict, format!("{text}\n")))
 }
 
 /// Carries out `command`, and tells on standard error what failed. `program` is all of the command line.

@@ -176,7 +176,7 @@ async fn clear(client: &Client, target: &str, fault: Option<&str>, output: Outpu
         Some(failure) if cleared == 0 => {
             Err(Failure::not_found(format!("{}; see: qkdn sim list", failure.text.trim_end_matches('.'))))
         }
-        _ => output.done(&format!("{cleared} faults cleared"), &json!({"cleared": cleared})),
+        _ => output.done(&format!("faults cleared: {cleared}"), &json!({"cleared": cleared})),
     }
 }
 
