@@ -189,6 +189,13 @@ async fn what_keeps_an_agent_from_running_is_said_in_one_line() {
         error
     };
     let right = config(directory.path());
+    for kind in [AgentKind::QkdModule, AgentKind::KeyManager, AgentKind::OpticalSwitch, AgentKind::RelayPoint] {
+        let simulated = Some(Simulated { topology: Some("lab".to_owned()), ..Simulated::default() });
+        let stranger = Config { simulated, ..right.clone() };
+        let started = agent(kind, stranger, None, CancellationToken::new(), |_| panic!("it runs")).await;
+        let said = started.unwrap_err().to_string();
+        assert_eq!(said, format!("the network has no {} urn:qkdn:test:module:1", kind.name()));
+    }
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let listen = taken.local_addr().unwrap().to_string();
     assert!(
