@@ -74,7 +74,9 @@ pub async fn agent(
             serve(config, driver, schema, qkd_module::CONTROLLED, clock, shutdown, ready).await
         }
         AgentKind::KeyManager => {
-            let driver = SimulatedKeyManager::new(network()?, &id, now);
+            let network = network()?;
+            network.look_at_keys(now, |keys, _| keys.number(&id)).ok_or_else(missing)?;
+            let driver = SimulatedKeyManager::new(network, &id, now);
             serve(config, driver, schema, key_manager::CONTROLLED, clock, shutdown, ready).await
         }
         AgentKind::OpticalSwitch => {

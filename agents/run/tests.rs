@@ -140,6 +140,19 @@ async fn configuration_is_kept_and_rights_hold() {
     let standby = edit("<service-state>standby</service-state>");
     assert!(guest.edit_config(&standby).await.is_err(), "a guest only reads");
     controller.edit_config(&standby).await.unwrap();
+    let faults = [
+        format!("<inject-fault xmlns=\"{SIMULATION}\"><fibre-cut/></inject-fault>"),
+        format!("<clear-fault xmlns=\"{SIMULATION}\"><all/></clear-fault>"),
+    ];
+    for fault in &faults {
+        for session in [&controller, &guest] {
+            let refused = session.rpc(fault).await.expect_err("only a manager breaks and mends");
+            let tags: Vec<_> = refused.rpc_errors().iter().map(|error| error.tag.as_str()).collect();
+            assert_eq!(tags, ["access-denied"], "{fault}");
+        }
+        manager.rpc(fault).await.unwrap();
+    }
+    guest.rpc(&format!("<list-faults xmlns=\"{SIMULATION}\"/>")).await.unwrap();
     let refused = manager.edit_config(&edit("<role>transmitter</role>")).await.unwrap_err();
     let tags: Vec<_> = refused.rpc_errors().iter().map(|error| error.tag.as_str()).collect();
     assert_eq!(tags, ["invalid-value"], "the device plays the receiver");
@@ -176,6 +189,13 @@ async fn what_keeps_an_agent_from_running_is_said_in_one_line() {
         error
     };
     let right = config(directory.path());
+    for kind in [AgentKind::QkdModule, AgentKind::KeyManager, AgentKind::OpticalSwitch, AgentKind::RelayPoint] {
+        let simulated = Some(Simulated { topology: Some("lab".to_owned()), ..Simulated::default() });
+        let stranger = Config { simulated, ..right.clone() };
+        let started = agent(kind, stranger, None, CancellationToken::new(), |_| panic!("it runs")).await;
+        let said = started.unwrap_err().to_string();
+        assert_eq!(said, format!("the network has no {} urn:qkdn:test:module:1", kind.name()));
+    }
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let listen = taken.local_addr().unwrap().to_string();
     assert!(

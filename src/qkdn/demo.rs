@@ -103,7 +103,9 @@ async fn serve(path: &Path, args: &Args, topology: &Topology, shutdown: &Cancell
         controller_key: controller,
         without: args.without.iter().cloned().collect(),
     };
-    let progress = Progress::new(&topology.agents());
+    let mut starting = topology.agents();
+    starting.retain(|plan| !options.without.contains(&plan.name));
+    let progress = Progress::new(&starting);
     let started = Fleet::start(topology, &options, shutdown, |member| progress.serves(member)).await;
     let mut fleet = started.map_err(|e| e.to_string())?;
     let agents = fleet.members.iter().map(|member| Agent { member: member.clone(), users: vec![operator.clone()] });

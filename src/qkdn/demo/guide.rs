@@ -80,6 +80,8 @@ fn program() -> String {
     let here = std::env::current_dir().ok();
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("qkdn"));
     let near = here.and_then(|here| program.strip_prefix(here).map(Path::to_owned).ok());
+    // A shell looks for a bare name elsewhere.
+    let near = near.map(|near| if near.components().count() == 1 { Path::new(".").join(near) } else { near });
     shell(near.unwrap_or(program).display())
 }
 
