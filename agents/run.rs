@@ -54,6 +54,7 @@ pub async fn agent(
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), RunError> {
     let DriverKind::Simulated = config.driver;
+    fits(kind, &config)?;
     let clock = system_clock();
     let now = clock();
     let id = config.resource_id.clone();
@@ -90,12 +91,30 @@ pub async fn agent(
         AgentKind::Controller => {
             let settings = config.controller.clone();
             let settings = settings.ok_or_else(|| RunError(format!("{}: there is no [controller]", config.name)))?;
+            let made = !settings.key.exists();
+            let key = ssh::load_or_generate_host_key(&settings.key).map_err(|error| RunError(error.to_string()))?;
+            if made {
+                let public = key.public_key().to_openssh().map_err(|error| RunError(error.to_string()))?;
+                tracing::info!(public, "the controller has a new key, which agents do not know yet");
+            }
             let settings =
                 ControllerSettings { key: settings.key, directory: settings.directory, user: "controller".to_owned() };
             let driver = Controller::open(&id, &config.state_dir, settings, now);
             let driver = driver.map_err(|error| RunError(error.to_string()))?;
             serve(config, driver, schema, controller::CONTROLLED, clock, shutdown, ready).await
         }
+    }
+}
+
+/// Refuses a table that an agent of this kind would not read.
+fn fits(kind: AgentKind, config: &Config) -> Result<(), RunError> {
+    let stray = match kind {
+        AgentKind::Controller => config.simulated.is_some().then_some("[simulated]"),
+        _ => config.controller.is_some().then_some("[controller]"),
+    };
+    match stray {
+        Some(table) => Err(RunError(format!("{}: {table} is not for a {}: take it out", config.name, kind.name()))),
+        None => Ok(()),
     }
 }
 

@@ -21,6 +21,23 @@ length-km = 35
 seed = 9
 "#;
 
+const CONTROLLER: &str = r#"
+name = "controller"
+resource-id = "urn:qkdn:lab:controller:controller"
+listen = "127.0.0.1:0"
+state-dir = "state"
+host-key = "host_key"
+initial = "initial.json"
+
+[[user]]
+name = "admin"
+authorized-keys = ["../../admin.pub"]
+
+[controller]
+key = "../../controller"
+directory = "/fleet/directory.json"
+"#;
+
 fn error(text: &str) -> String {
     let error = Config::parse(text, Path::new("agent.toml")).unwrap_err().to_string();
     assert!(!error.contains('\n'), "{error}");
@@ -41,6 +58,27 @@ fn a_file_is_read_with_paths_from_where_it_stands() {
 }
 
 #[test]
+fn the_files_that_a_fleet_names_are_found_from_where_the_file_stands() {
+    let directory = tempfile::tempdir().unwrap();
+    let (file, at) = (directory.path().join("agent.toml"), directory.path());
+    std::fs::write(&file, CONTROLLER).unwrap();
+    let config = Config::load(&file).unwrap();
+    let controller = Controller { key: at.join("../../controller"), directory: "/fleet/directory.json".into() };
+    assert_eq!((config.controller, config.simulated), (Some(controller), None));
+    assert_eq!(config.initial, Some(at.join("initial.json")));
+    // A name is that of a topology that the program carries; all else is a file.
+    for (topology, expected) in [
+        ("lab", "lab".to_owned()),
+        ("lab.toml", at.join("lab.toml").display().to_string()),
+        ("../lab", at.join("../lab").display().to_string()),
+        ("/lab", "/lab".to_owned()),
+    ] {
+        std::fs::write(&file, RIGHT.replace("seed = 9", &format!("topology = \"{topology}\""))).unwrap();
+        assert_eq!(Config::load(&file).unwrap().simulated.unwrap().topology, Some(expected));
+    }
+}
+
+#[test]
 fn errors_name_the_file_the_line_and_the_key() {
     let missing = Config::load(Path::new("/nowhere/agent.toml")).unwrap_err().to_string();
     assert!(missing.starts_with("/nowhere/agent.toml: "), "{missing}");
@@ -55,6 +93,8 @@ fn errors_name_the_file_the_line_and_the_key() {
         (RIGHT.replace("superuser = \"admin\"", "superuser = \"root\""), "agent.toml: superuser: root is not among"),
         (RIGHT.replace("authorized-keys = [\"admin.pub\"]\n", ""), "agent.toml: user: admin has neither"),
         (RIGHT.replace("seed = 9", "system = \"xyz\""), "agent.toml: simulated.system: xyz is not one of: gys"),
+        (CONTROLLER.replace("directory =", "directry ="), "agent.toml:15: unknown field `directry`"),
+        (CONTROLLER.replace("key = \"../../controller\"\n", ""), "agent.toml:13: missing field `key`"),
         (RIGHT.replace("length-km = 35", "length-km = -1"), "agent.toml: simulated.length-km: -1 is not"),
     ];
     for (text, expected) in rows {

@@ -84,7 +84,7 @@ impl Lab {
             host_key: files.join("host_key"),
             superuser: None,
             driver: DriverKind::Simulated,
-            users: vec![user("manager", &["manager"]), user("controller", &["controller"])],
+            users: vec![user("manager", &["manager"]), user("controller", &["controller"]), user("guest", &[])],
             simulated: None,
             controller: None,
             initial: Some(files.join("initial.json")),
@@ -252,6 +252,13 @@ async fn an_action_reaches_the_devices_that_it_means() {
         let refused = session.rpc(&asked(operation, kind, &value)).await.unwrap_err();
         let tags: Vec<_> = refused.rpc_errors().iter().map(|error| error.tag.as_str()).collect();
         assert_eq!(tags, [tag], "{operation}: {refused}");
+    }
+    for user in ["controller", "guest"] {
+        let (other, _) = controller.session(user).await;
+        let refused = other.rpc(&asked("op-9", "service-state-change", &state_change(&link, "in-service"))).await;
+        let refused = refused.expect_err("an action writes with the controller's rights, which are not theirs");
+        let tags: Vec<_> = refused.rpc_errors().iter().map(|error| error.tag.as_str()).collect();
+        assert_eq!(tags, ["access-denied"], "{user}: {refused}");
     }
     assert_eq!(controller.get().await.matches("<control-action>").count(), 1, "nothing of it is kept");
 

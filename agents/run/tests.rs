@@ -211,3 +211,33 @@ async fn what_keeps_an_agent_from_running_is_said_in_one_line() {
     std::fs::write(directory.path().join("state/agent/memory.log"), "nonsense").unwrap();
     assert!(said(right).await.contains("memory.log is damaged"));
 }
+
+#[tokio::test]
+async fn a_file_of_another_kind_is_refused_and_a_controller_has_a_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let said = async |kind: AgentKind, config: Config| {
+        let started = agent(kind, config, None, CancellationToken::new(), |_| panic!("it runs")).await;
+        started.unwrap_err().to_string()
+    };
+    let controller = crate::config::Controller {
+        key: directory.path().join("controller"),
+        directory: directory.path().join("directory.json"),
+    };
+    let right = config(directory.path());
+    let both = Config { controller: Some(controller.clone()), ..right.clone() };
+    assert!(said(AgentKind::Controller, both.clone()).await.contains("[simulated] is not for a controller"));
+    assert!(said(AgentKind::KeyManager, both).await.contains("[controller] is not for a key-manager"));
+    let neither = Config { simulated: None, ..right };
+    assert!(said(AgentKind::Controller, neither.clone()).await.contains("there is no [controller]"));
+    assert!(said(AgentKind::KeyManager, neither.clone()).await.contains("[simulated] has no topology"));
+    assert!(!directory.path().join("state").exists());
+
+    // Its key is made where there is none, and one that is no key is refused at the start, not at the first action.
+    let alone = Config { controller: Some(controller.clone()), ..neither };
+    let shutdown = CancellationToken::new();
+    let stop = shutdown.clone();
+    agent(AgentKind::Controller, alone.clone(), None, shutdown, move |_| stop.cancel()).await.unwrap();
+    assert!(controller.key.exists());
+    std::fs::write(&controller.key, "nonsense").unwrap();
+    assert!(said(AgentKind::Controller, alone).await.contains(&controller.key.display().to_string()));
+}
