@@ -54,6 +54,8 @@ struct Managed {
     missed: Option<Timestamp>,
     /// Has state that is not stored: events only move times, and are stored once a second.
     dirty: bool,
+    /// Its configuration changed; read with the next tick, once for many changes.
+    read_anew: bool,
 }
 
 impl Manager {
@@ -134,6 +136,11 @@ impl Manager {
     fn tick(&mut self, now: Timestamp, out: &mut Vec<Effect>) {
         self.miss_devices(now, out);
         self.with_links(|failures, view| failures.go_on(view, now, out));
+        for (device, managed) in self.devices.iter_mut().filter(|(device, _)| self.operational.contains(*device)) {
+            if std::mem::take(&mut managed.read_anew) {
+                out.push(Effect::Synchronize { device: device.clone() });
+            }
+        }
         for managed in self.devices.values_mut().filter(|managed| managed.dirty) {
             managed.dirty = false;
             out.push(Effect::Store(Record::Device(Box::new(managed.state.clone()))));

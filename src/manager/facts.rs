@@ -346,6 +346,24 @@ fn read_facts<T: for<'de> Deserialize<'de>>(
 }
 
 impl Facts {
+    /// Without what changes by itself all the time: what is left changes when somebody changes it.
+    pub fn configured(&self) -> Facts {
+        let mut facts = self.clone();
+        match &mut facts {
+            Facts::QkdModule(module) => {
+                let state = &mut module.state;
+                (state.qber, state.secret_key_rate, state.channel_loss) = (None, None, None);
+            }
+            Facts::KeyManager(km) => {
+                for store in &mut km.state.key_store {
+                    (store.residual_bits, store.generation_rate, store.consumption_rate) = (None, None, None);
+                }
+            }
+            _ => {}
+        }
+        facts
+    }
+
     fn device_id(&self) -> Option<ResourceId> {
         match self {
             Facts::Unknown => None,

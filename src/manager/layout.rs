@@ -11,6 +11,8 @@ pub struct Layout {
     pub links: BTreeMap<ResourceId, QkdLink>,
     /// Of a resource of any layer: the QKD links that it serves or rests on.
     of_resource: BTreeMap<ResourceId, BTreeSet<ResourceId>>,
+    /// The same the other way round.
+    of_link: BTreeMap<ResourceId, BTreeSet<ResourceId>>,
     /// The device that stands for a resource.
     device_of: BTreeMap<ResourceId, DeviceName>,
 }
@@ -55,12 +57,18 @@ impl Layout {
         self.of_resource.get(resource).into_iter().flatten()
     }
 
+    /// Resources that serve a QKD link or rest on it.
+    pub fn resources_of(&self, link: &str) -> impl Iterator<Item = &ResourceId> {
+        self.of_link.get(link).into_iter().flatten()
+    }
+
     pub fn device_of(&self, resource: &str) -> Option<&DeviceName> {
         self.device_of.get(resource)
     }
 
     fn tie(&mut self, resource: &str, link: &str) {
         self.of_resource.entry(resource.to_owned()).or_default().insert(link.to_owned());
+        self.of_link.entry(link.to_owned()).or_default().insert(resource.to_owned());
     }
 
     /// Modules with all their parts, and the links that they name.
@@ -148,6 +156,13 @@ impl Layout {
 }
 
 impl QkdLink {
+    /// Whether a device is an end of the link or on its way.
+    pub fn concerns(&self, device: &str) -> bool {
+        self.ends.iter().any(|end| end.device == device)
+            || self.switches.contains(device)
+            || self.relay_points.contains(device)
+    }
+
     pub fn end(&self, role: &str) -> Option<&LinkEnd> {
         self.ends.iter().find(|end| end.role.as_deref() == Some(role))
     }

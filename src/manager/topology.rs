@@ -1,6 +1,6 @@
 //! The topology of the QKDN as networks of RFC 8345: one per layer, and the whole, each resting on the one below (clause 10.3 steps 2, 5 and 7).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::facts::{Facts, Report};
 use crate::layout::Layout;
@@ -108,7 +108,6 @@ impl Context<'_> {
     fn key_management(&self) -> Network {
         let mut node = Vec::new();
         let mut link = Vec::new();
-        let mut seen = BTreeSet::new();
         for (device, report) in self.of_kind(&[Kind::KeyManager]) {
             let Facts::KeyManager(facts) = &report.facts else { continue };
             let mut entry = self.node(device, report);
@@ -122,8 +121,8 @@ impl Context<'_> {
                 if !known {
                     continue;
                 }
-                // The two directions need names of their own.
-                let first = seen.insert(km_link.link_id.clone());
+                // The two directions need names of their own, which do not depend on who was read first.
+                let first = *km_id < km_link.peer_km_id;
                 let link_id = if first { km_link.link_id.clone() } else { format!("{}#reverse", km_link.link_id) };
                 let store = facts.state.key_store.iter().find(|store| store.peer_km_id == km_link.peer_km_id);
                 let measured = store.and_then(|store| store.resource_id.as_ref());

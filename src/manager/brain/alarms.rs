@@ -1,6 +1,6 @@
 //! Alarms: taken from devices, raised by the manager itself, tied to runs and to their root.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -20,20 +20,30 @@ pub(super) const NOTIFICATION_GAP: (&str, &str) = ("notification-gap", "communic
 const CONFIG_INCONSISTENT: (&str, &str) = ("config-inconsistent", "processing-error");
 
 impl Manager {
-    /// What a device says of an alarm, in its list or in a notification.
+    /// What a device says of an alarm in a notification.
     pub(super) fn reported(&mut self, device: &str, reported: &ReportedAlarm, now: Timestamp, out: &mut Vec<Effect>) {
         let changes = self.alarms.report(device, reported);
         self.changed(&reported.key, &changes, now, out);
     }
 
-    /// What the device does not report any more is cleared.
-    pub(super) fn reconcile(
+    /// The alarm list of a device, whole: what it does not report any more is cleared. `last_event` is of the last notification taken before.
+    pub(super) fn read_alarms(
         &mut self,
         device: &str,
         reported: &[ReportedAlarm],
+        last_event: Option<Timestamp>,
         now: Timestamp,
         out: &mut Vec<Effect>,
     ) {
+        for alarm in reported {
+            // It is over, its notification was taken, and the list does not have it: an operator purged it.
+            let is_purged = alarm.severity.is_none() && last_event.is_some_and(|last| alarm.time <= last);
+            if is_purged && self.alarms.get(&alarm.key).is_none() {
+                continue;
+            }
+            let changes = self.alarms.read(device, alarm);
+            self.changed(&alarm.key, &changes, now, out);
+        }
         for key in self.alarms.raised_by(device) {
             if !reported.iter().any(|alarm| alarm.key == key) {
                 let change = self.alarms.clear(device, &key, "the device does not report it any more", now);
@@ -63,7 +73,7 @@ impl Manager {
         if let Some(device) = device {
             reported.reference_point = self.kind(device).reference_point().map(str::to_owned);
         }
-        let changes = self.alarms.report(OWN, &reported);
+        let changes = self.alarms.read(OWN, &reported);
         if let Some(alarm) = self.alarms.get_mut(&reported.key) {
             alarm.device = device.cloned();
         }
@@ -93,15 +103,12 @@ impl Manager {
         if changes.is_empty() {
             return;
         }
+        let dropped = self.alarms.take_dropped();
+        out.extend(dropped.into_iter().map(|key| Effect::Store(Record::AlarmPurged(key))));
         let is_told = changes.iter().any(|change| *change != Change::Silent);
         let holds = self.alarms.get(key).is_some_and(|alarm| !alarm.is_cleared);
         if is_told && holds {
-            let run = self.alert(key, now, out);
-            if let Some(alarm) = self.alarms.get_mut(key)
-                && run.is_some()
-            {
-                alarm.run_id = run;
-            }
+            self.alert(key, now, out);
         }
         let moved = if is_told { self.find_roots(key) } else { Vec::new() };
         if !holds {
@@ -116,7 +123,8 @@ impl Manager {
         out.extend(others.map(|alarm| Effect::Store(Record::Alarm(Box::new(alarm.clone())))));
     }
 
-    fn alert(&mut self, key: &AlarmKey, now: Timestamp, out: &mut Vec<Effect>) -> Option<String> {
+    /// Gives a link failure to the run that deals with it, if one does.
+    fn alert(&mut self, key: &AlarmKey, now: Timestamp, out: &mut Vec<Effect>) {
         self.layout();
         let mut last_run = self.last_run;
         let mut next_run = || {
@@ -131,34 +139,67 @@ impl Manager {
         };
         let run = self.link_failures.alert(key, view, &mut next_run, now, out);
         self.last_run = last_run;
-        run
+        if let Some(alarm) = self.alarms.get_mut(key)
+            && run.is_some()
+        {
+            alarm.run_id = run;
+        }
+    }
+
+    /// Alerts that came before it was known which link they are about, such as of a switch that was read before the modules.
+    pub(super) fn alert_belatedly(&mut self, device: &str, now: Timestamp, out: &mut Vec<Effect>) {
+        let layout = self.layout();
+        let links: Vec<&ResourceId> =
+            layout.links.iter().filter(|(_, link)| link.concerns(device)).map(|(id, _)| id).collect();
+        let resources: BTreeSet<ResourceId> = links.iter().flat_map(|id| layout.resources_of(id)).cloned().collect();
+        let is_due = |alarm: &&Alarm| !alarm.is_cleared && alarm.run_id.is_none() && rank(alarm).is_some();
+        let due = resources.iter().flat_map(|id| self.alarms.of_resource(id)).filter(is_due);
+        for key in due.map(|alarm| alarm.key.clone()).collect::<Vec<_>>() {
+            self.alert(&key, now, out);
+            if let Some(alarm) = self.alarms.get(&key).filter(|alarm| alarm.run_id.is_some()) {
+                out.push(Effect::Store(Record::Alarm(Box::new(alarm.clone()))));
+            }
+        }
     }
 
     /// Alarms about the same QKD link: the one nearest to the root is the root of the others. Returns those whose root changed.
-    fn find_roots(&mut self, key: &AlarmKey) -> Vec<AlarmKey> {
+    pub(super) fn find_roots(&mut self, key: &AlarmKey) -> Vec<AlarmKey> {
         self.layout();
         let layout = self.layout.as_ref().expect("it was made above");
-        let mut moved = Vec::new();
-        for link in layout.links_of(&key.resource).cloned().collect::<Vec<_>>() {
-            let is_of_link = |alarm: &&Alarm| {
-                !alarm.is_cleared && layout.links_of(&alarm.key.resource).any(|id| *id == link) && rank(alarm).is_some()
-            };
-            let of_link: Vec<&Alarm> = self.alarms.iter().filter(is_of_link).collect();
-            let root = of_link.iter().min_by_key(|alarm| (rank(alarm), alarm.last_raised, &alarm.key));
-            let Some(root) = root.map(|alarm| (alarm.alarm_id.clone(), rank(alarm))) else { continue };
-            let roots: Vec<(AlarmKey, Option<String>)> = of_link
-                .iter()
-                .map(|alarm| (alarm.key.clone(), (rank(alarm) > root.1).then(|| root.0.clone())))
-                .collect();
-            for (key, root) in roots {
-                let Some(alarm) = self.alarms.get_mut(&key) else { continue };
-                if alarm.root_alarm_id != root {
-                    alarm.root_alarm_id = root;
-                    moved.push(key);
-                }
+        // Of all QKD links that a resource serves or rests on: one that rests on several has its root in any of them.
+        let related = |resource: &str| -> Vec<&Alarm> {
+            let resources: BTreeSet<&ResourceId> =
+                layout.links_of(resource).flat_map(|link| layout.resources_of(link)).collect();
+            let alarms = resources.into_iter().flat_map(|id| self.alarms.of_resource(id));
+            alarms.filter(|alarm| !alarm.is_cleared && rank(alarm).is_some()).collect()
+        };
+        let mut roots = Vec::new();
+        for alarm in related(&key.resource) {
+            let nearer = related(&alarm.key.resource).into_iter().filter(|other| rank(other) < rank(alarm));
+            let root = nearer.min_by_key(|other| (rank(other), other.last_raised, &other.key));
+            let root = root.map(|root| root.alarm_id.clone());
+            if alarm.root_alarm_id != root {
+                roots.push((alarm.key.clone(), root));
             }
         }
-        moved
+        for (key, root) in &roots {
+            if let Some(alarm) = self.alarms.get_mut(key) {
+                alarm.root_alarm_id.clone_from(root);
+            }
+        }
+        roots.into_iter().map(|(key, _)| key).collect()
+    }
+
+    /// Those that followed from a purged alarm follow from another, or from none.
+    pub(super) fn purged(&mut self, keys: Vec<AlarmKey>, out: &mut Vec<Effect>) {
+        let mut moved = BTreeSet::new();
+        for key in keys {
+            moved.extend(self.find_roots(&key));
+            out.push(Effect::Store(Record::AlarmPurged(key)));
+        }
+        let moved = moved.iter().filter_map(|key| self.alarms.get(key));
+        out.extend(moved.map(|alarm| Effect::Store(Record::Alarm(Box::new(alarm.clone())))));
+        self.link_failures.cleared(&self.alarms);
     }
 
     /// The configuration errors that hold now: new ones are numbered and raise an alarm, those that are gone clear theirs.
@@ -183,6 +224,13 @@ impl Manager {
                 alarm_id: None,
             });
         }
+        // What was found before a restart still holds as long as a device that it is about was not read since.
+        let is_unread = |device: &DeviceName| self.plans.contains_key(device) && !self.reports.contains_key(device);
+        for known in before.iter().filter(|known| known.device.iter().any(is_unread)) {
+            if !self.inconsistencies.iter().any(|found| found.number == known.number) {
+                self.inconsistencies.push(known.clone());
+            }
+        }
         // One alarm for each resource that something is wrong with: RFC 8632 knows one of a type there.
         let mut wrong: BTreeMap<ResourceId, Vec<String>> = BTreeMap::new();
         for found in &self.inconsistencies {
@@ -200,17 +248,11 @@ impl Manager {
             let device = self.inconsistencies.iter().find(|found| found.resource_id.first() == Some(&resource));
             let device = device.and_then(|found| found.device.first()).cloned();
             let text = texts.join("; ");
-            let is_known = self.alarms.iter().any(|alarm| {
-                !alarm.is_cleared
-                    && alarm.key.resource == resource
-                    && alarm.key.alarm_type_id == inconsistent
-                    && alarm.alarm_text == text
-            });
-            if !is_known {
-                self.raise_own(&resource, device.as_ref(), CONFIG_INCONSISTENT, (Severity::Minor, &text), now, out);
-            }
             let key =
                 AlarmKey { resource: resource.clone(), alarm_type_id: inconsistent.clone(), ..AlarmKey::default() };
+            if self.alarms.get(&key).is_none_or(|alarm| alarm.is_cleared || alarm.alarm_text != text) {
+                self.raise_own(&resource, device.as_ref(), CONFIG_INCONSISTENT, (Severity::Minor, &text), now, out);
+            }
             let alarm_id = self.alarms.get(&key).map(|alarm| alarm.alarm_id.clone());
             for found in self.inconsistencies.iter_mut().filter(|found| found.resource_id.first() == Some(&resource)) {
                 found.alarm_id.clone_from(&alarm_id);

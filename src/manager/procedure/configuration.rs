@@ -84,11 +84,18 @@ impl Configuration {
             return false;
         }
         active.read.insert(device.to_owned(), kind);
-        active.changes.added.extend(changes.added);
-        active.changes.removed.extend(changes.removed);
-        active.changes.changed.extend(changes.changed);
         active.report_layers(now, out);
+        self.changed(changes);
         true
+    }
+
+    /// Adds to what the run changed; nothing where none runs.
+    pub fn changed(&mut self, changes: Changes) {
+        if let Some(active) = &mut self.active {
+            active.changes.added.extend(changes.added);
+            active.changes.removed.extend(changes.removed);
+            active.changes.changed.extend(changes.changed);
+        }
     }
 
     pub fn failed(&mut self, device: &str, error: &str, now: Timestamp, out: &mut Vec<Effect>) {

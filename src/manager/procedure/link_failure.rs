@@ -51,6 +51,8 @@ struct Incident {
     alarms: BTreeSet<AlarmKey>,
     /// Nearest to the root, and worst, of what the run dealt with.
     handled: (u8, Severity),
+    /// Actions that no controller accepted.
+    refused: usize,
     stage: Stage,
 }
 
@@ -82,14 +84,16 @@ impl LinkFailures {
                 keys.iter().filter_map(|key| alarms.get(key)).filter_map(weight).min_by_key(|(rank, _)| *rank);
             let decided = steps.iter().find(|step| step.number == 7).and_then(|step| step.data.as_ref());
             let decided = decided.and_then(|data| serde_json::from_str::<Decision>(data).ok());
+            // Each step 8 of a run that has not ended is a refusal.
+            let refused = steps.iter().filter(|step| step.number == 8).count();
             let stage = match decided {
-                Some(Decision { action, alternatives }) => Stage::Controlling {
-                    action: control_action(run, &action, 1, &[]),
-                    rest: alternatives,
-                    tries: 0,
-                    asked: None,
-                    failed: None,
-                },
+                Some(Decision { alarm_id, action, alternatives }) => {
+                    let mut actions: Vec<Action> = std::iter::once(action).chain(alternatives).collect();
+                    let taken = refused.min(actions.len() - 1);
+                    let rest = actions.split_off(taken + 1);
+                    let action = control_action(run, &actions[taken], taken + 1, &alarm_id);
+                    Stage::Controlling { action, rest, tries: 0, asked: None, failed: None }
+                }
                 None => {
                     Stage::Diagnosing { device: None, until: now.saturating_add(DIAGNOSTIC_PATIENCE).unwrap_or(now) }
                 }
@@ -99,6 +103,7 @@ impl LinkFailures {
                 active: ActiveRun::recover(run.clone(), steps),
                 alarms: keys,
                 handled: handled.unwrap_or((u8::MAX, Severity::Indeterminate)),
+                refused,
                 stage,
             };
             failures.incidents.insert(link.clone(), incident);
@@ -152,10 +157,7 @@ impl LinkFailures {
 
     /// An alarm was cleared: an incident whose alarms are all cleared is over, and the next alert begins another.
     pub fn cleared(&mut self, alarms: &AlarmList) {
-        self.incidents.retain(|_, incident| {
-            let holds = incident.alarms.iter().any(|key| alarms.get(key).is_some_and(|alarm| !alarm.is_cleared));
-            holds || !matches!(incident.stage, Stage::Over)
-        });
+        self.incidents.retain(|_, incident| incident.holds(alarms) || !matches!(incident.stage, Stage::Over));
     }
 
     pub fn diagnosed(
@@ -202,7 +204,7 @@ impl LinkFailures {
         let Some(incident) = self.incidents.values_mut().find(|incident| incident.active.run.run_id == run) else {
             return;
         };
-        incident.answered(device, result, now, out);
+        incident.answered(device, result, network, now, out);
         self.cleared(network.alarms);
     }
 
@@ -220,6 +222,10 @@ impl LinkFailures {
                     incident.active.step(3, done, now, out);
                     incident.conclude(None, network, now, out);
                 }
+                // Nobody was asked for anything yet, and nothing is to be asked any more.
+                Stage::Controlling { asked: None, .. } if !incident.holds(network.alarms) => {
+                    incident.end(RunState::NoAction, "the failure was over before a controller was told", now, out);
+                }
                 Stage::Controlling { .. } => incident.control(network, now, out),
                 _ => {}
             }
@@ -230,6 +236,8 @@ impl LinkFailures {
 
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Decision {
+    /// Those that it was made for; more may join the run later.
+    alarm_id: Vec<String>,
     action: Action,
     alternatives: Vec<Action>,
 }
@@ -253,7 +261,7 @@ impl Incident {
         held.insert(alarm.key.clone());
         let handled = weight(alarm).unwrap_or((u8::MAX, Severity::Indeterminate));
         let stage = Stage::Diagnosing { device: None, until: now };
-        let mut incident = Incident { link: link.clone(), active, alarms: held, handled, stage };
+        let mut incident = Incident { link: link.clone(), active, alarms: held, handled, refused: 0, stage };
 
         // 1) When a link failure occurs, QLM gets a QKD link level alert.
         let device = alarm.device.clone().unwrap_or_default();
@@ -285,14 +293,17 @@ impl Incident {
 
     /// After a restart: alarms that still hold tell that a run dealt with this link before.
     fn forgotten(link: &ResourceId, new: &AlarmKey, network: Network<'_>, now: Timestamp) -> Option<Incident> {
-        let of_link = |alarm: &&Alarm| {
-            !alarm.is_cleared
-                && alarm.run_id.is_some()
-                && alarm.key != *new
-                && network.layout.links_of(&alarm.key.resource).any(|id| id == link)
-        };
-        let held: Vec<&Alarm> = network.alarms.iter().filter(of_link).collect();
-        let handled = held.iter().filter_map(|alarm| weight(alarm)).min_by_key(|(rank, _)| *rank)?;
+        let of_link = network.layout.resources_of(link).flat_map(|resource| network.alarms.of_resource(resource));
+        let held: Vec<&Alarm> = of_link.filter(|alarm| !alarm.is_cleared && alarm.run_id.is_some()).collect();
+        let weighed = held.iter().filter_map(|alarm| {
+            let (rank, severity) = weight(alarm)?;
+            if alarm.key != *new {
+                return Some((rank, severity));
+            }
+            // The run dealt with what it was before.
+            Some((rank, alarm.status_change.get(1)?.perceived_severity?))
+        });
+        let handled = weighed.min_by_key(|(rank, severity)| (*rank, std::cmp::Reverse(*severity)))?;
         let run = Run {
             run_id: held.iter().find_map(|alarm| alarm.run_id.clone())?,
             procedure: Procedure::LinkFailure,
@@ -309,8 +320,13 @@ impl Incident {
             active: ActiveRun { run, sequence: 0 },
             alarms: held.into_iter().map(|alarm| alarm.key.clone()).collect(),
             handled,
+            refused: 0,
             stage: Stage::Over,
         })
+    }
+
+    fn holds(&self, alarms: &AlarmList) -> bool {
+        self.alarms.iter().any(|key| alarms.get(key).is_some_and(|alarm| !alarm.is_cleared))
     }
 
     /// Another alert of the same incident.
@@ -392,7 +408,8 @@ impl Incident {
             return self.end(RunState::NoAction, format!("no control action: {reason}"), now, out);
         }
         let chosen = actions.remove(0);
-        let action = control_action(&self.active.run, &chosen, 1, &self.active.run.alarm_id);
+        let alarm_id = self.active.run.alarm_id.clone();
+        let action = control_action(&self.active.run, &chosen, 1, &alarm_id);
         let others: Vec<&str> = actions.iter().map(|action| short(&action.kind)).collect();
         let others = if others.is_empty() {
             "no alternative".to_owned()
@@ -400,7 +417,7 @@ impl Incident {
             format!("alternatives: {}", others.join(", "))
         };
         let text = format!("{}: {}; {others}", short(&chosen.kind), chosen.description);
-        let decision = Decision { action: chosen, alternatives: actions };
+        let decision = Decision { alarm_id, action: chosen, alternatives: actions };
         let data = serde_json::to_value(&decision).unwrap_or_default();
         let done =
             Done { operation_id: Some(action.operation_id.clone()), ..Done::by(Function::Qclm, text).data(data) };
@@ -440,7 +457,14 @@ impl Incident {
     }
 
     /// The controller's answer, or that there was none.
-    fn answered(&mut self, device: &str, result: Result<&str, &str>, now: Timestamp, out: &mut Vec<Effect>) {
+    fn answered(
+        &mut self,
+        device: &str,
+        result: Result<&str, &str>,
+        network: Network<'_>,
+        now: Timestamp,
+        out: &mut Vec<Effect>,
+    ) {
         let Stage::Controlling { action, rest, tries, failed, asked } = &mut self.stage else { return };
         let operation_id = Some(action.operation_id.clone());
         match result {
@@ -452,6 +476,11 @@ impl Incident {
                 self.active.step(8, done, now, out);
                 self.end(RunState::Completed, outcome, now, out);
             }
+            // A controller that went away has refused nothing.
+            Err(error) if !network.operational.contains(device) => {
+                *failed = Some(error.to_owned());
+                *tries = tries.saturating_sub(1);
+            }
             Err(error) if *tries < TRIES => *failed = Some(error.to_owned()),
             Err(error) => {
                 let text = format!("{} sent {tries} times; {device} does not accept it: {error}", short(&action.kind));
@@ -462,8 +491,8 @@ impl Incident {
                     return self.end(RunState::Failed, outcome, now, out);
                 }
                 let next = rest.remove(0);
-                let number = self.active.sequence;
-                *action = control_action(&self.active.run, &next, number, &self.active.run.alarm_id);
+                self.refused += 1;
+                *action = control_action(&self.active.run, &next, self.refused + 1, &self.active.run.alarm_id);
                 (*tries, *failed, *asked) = (0, None, None);
             }
         }
@@ -494,13 +523,16 @@ fn means(link_id: &ResourceId, network: Network<'_>) -> Means {
         link_id: link_id.clone(),
         module_id: ends().next().map(|end| end.module_id.clone()),
         backup_channel: backup,
-        spare_path: link.switches.iter().find_map(|device| spare_path(link_id, network.reports.get(device)?)),
+        spare_path: link
+            .switches
+            .iter()
+            .find_map(|device| spare_path(link_id, network.reports.get(device)?, network.alarms)),
         spare_relay: link.relay_points.iter().find_map(|device| spare_relay(network.reports.get(device)?)),
     }
 }
 
 /// Two enabled ports that are in no cross-connect in service: the first for light that comes in, the last for where it goes.
-fn spare_path(link_id: &ResourceId, report: &crate::facts::Report) -> Option<SparePath> {
+fn spare_path(link_id: &ResourceId, report: &crate::facts::Report, alarms: &AlarmList) -> Option<SparePath> {
     let Facts::OpticalSwitch(switch) = &report.facts else { return None };
     let in_use = |name: &str| {
         let in_service =
@@ -524,8 +556,15 @@ fn spare_path(link_id: &ResourceId, report: &crate::facts::Report) -> Option<Spa
         let (input, output) = (standby.input.clone(), standby.output.clone());
         return Some(SparePath { switch_id, cross_connect: standby.name.clone(), input, output });
     }
+    let is_faulty = |port: &str| {
+        let port = format!("{switch_id}:port:{port}");
+        alarms.of_resource(&port).any(|alarm| !alarm.is_cleared && weight(alarm).is_some())
+    };
     let free = |port: &&crate::facts::Port| {
-        port.link_id.is_none() && port.admin_state.as_deref() != Some("disabled") && !in_use(&port.name)
+        port.link_id.is_none()
+            && port.admin_state.as_deref() != Some("disabled")
+            && !in_use(&port.name)
+            && !is_faulty(&port.name)
     };
     let mut spare = switch.port.iter().filter(free);
     let (input, output) = (spare.next()?, spare.next()?);
@@ -543,9 +582,8 @@ fn spare_relay(report: &crate::facts::Report) -> Option<(ResourceId, String)> {
 }
 
 /// The n-th action of a run, as Table I.2 has it. The operation-id is the same each time it is sent, and of this run alone.
-fn control_action(run: &Run, action: &Action, number: u32, alarm_ids: &[String]) -> ControlAction {
+fn control_action(run: &Run, action: &Action, number: usize, alarm_ids: &[String]) -> ControlAction {
     let mut value = json!({"cause": run.trigger.clone().unwrap_or_default()});
-    let alarm_ids = if alarm_ids.is_empty() { &run.alarm_id } else { alarm_ids };
     if !alarm_ids.is_empty() {
         value["alarm-id"] = json!(alarm_ids);
     }
