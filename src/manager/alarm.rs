@@ -121,7 +121,7 @@ impl AlarmList {
         alarm.reporters.insert(device.to_owned(), (severity, time));
         let after = merged(alarm);
         let first = alarm.status_change.is_empty();
-        if before == after && !first && (after.is_none() || alarm.alarm_text == text) {
+        if before == after && !first && (severity.is_none() || alarm.alarm_text == text) {
             return Some(Change::Silent);
         }
         // Another reporter's words for the same state are no change of it. The manager reports its own alarms alone.

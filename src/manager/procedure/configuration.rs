@@ -35,7 +35,7 @@ struct Active {
 pub struct Correlated<'a> {
     pub networks: &'a [Network],
     pub inconsistencies: u32,
-    pub kinds: BTreeMap<&'static str, u32>,
+    pub kinds: BTreeMap<String, u32>,
 }
 
 /// A run that has read all it could, and waits for step 7.

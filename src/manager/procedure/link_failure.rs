@@ -28,6 +28,9 @@ const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(5);
 /// Tries of one action; then the next alternative is taken, and after the last the run has failed.
 const TRIES: u32 = 2;
 
+/// Outcome, so far, of a run that cannot do its last step.
+const WAITING: &str = "waiting for a controller: none is connected";
+
 /// What a run can see of the network.
 #[derive(Clone, Copy)]
 pub struct Network<'a> {
@@ -235,6 +238,7 @@ impl LinkFailures {
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 struct Decision {
     /// Those that it was made for; more may join the run later.
     alarm_id: Vec<String>,
@@ -439,13 +443,15 @@ impl Incident {
             .iter()
             .filter(|(device, report)| report.kind == Kind::Controller && network.operational.contains(*device));
         let Some((controller, _)) = controllers.into_iter().next() else {
-            let waiting = "waiting for a controller: none is connected";
-            if self.active.run.outcome.as_deref() != Some(waiting) {
-                self.active.run.outcome = Some(waiting.to_owned());
+            if self.active.run.outcome.as_deref() != Some(WAITING) {
+                self.active.run.outcome = Some(WAITING.to_owned());
                 self.active.changed(out);
             }
             return;
         };
+        if self.active.run.outcome.take().is_some() {
+            self.active.changed(out);
+        }
         *asked = Some(now);
         *failed = None;
         *tries += 1;
@@ -577,7 +583,8 @@ fn spare_relay(report: &crate::facts::Report) -> Option<(ResourceId, String)> {
     let spare = relay_point
         .relay
         .iter()
-        .find(|relay| relay.usage.as_deref() == Some("backup") && relay.enabled != Some(true))?;
+        // `enabled` is true where it is not told.
+        .find(|relay| relay.usage.as_deref() == Some("backup") && relay.enabled == Some(false))?;
     Some((report.id.clone()?, spare.name.clone()))
 }
 
