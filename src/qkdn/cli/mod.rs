@@ -28,7 +28,7 @@ use table::{Format, Output};
 const EXIT_CODES: &str = "Exit codes of the commands that ask a manager: 0 done, 1 failed, 2 wrong usage, 3 no such thing, 4 denied, \
 5 done in part (status: not every managed device is operational).";
 
-/// Options of all these commands, at any place.
+// Options of all these commands, at any place. Not a doc comment: clap would describe every one of the commands by it.
 #[derive(clap::Args, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// A directory of `qkdn demo`: its demo.json tells where the manager is [env: QKDN_DIR] [default: qkdn-demo]

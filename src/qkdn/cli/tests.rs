@@ -14,6 +14,14 @@ fn the_command_line_is_consistent() {
 }
 
 #[test]
+fn every_command_says_what_it_does_and_no_two_say_the_same() {
+    let program = crate::command();
+    let told: Vec<String> = program.get_subcommands().filter_map(|one| Some(one.get_about()?.to_string())).collect();
+    let distinct: std::collections::BTreeSet<&String> = told.iter().collect();
+    assert_eq!((told.len(), distinct.len()), (program.get_subcommands().count(), told.len()), "{told:?}");
+}
+
+#[test]
 fn options_stand_before_a_command_after_it_or_below_it_and_the_nearest_counts() {
     for line in ["qkdn --dir a -o csv alarm list", "qkdn alarm --dir a -o csv list", "qkdn alarm list --dir a -o csv"] {
         let options = options(&given(line)).unwrap();
