@@ -33,6 +33,7 @@ pub struct Fault {
     pub port_failure: Option<PortFailure>,
     pub unexpected_cross_connect: Option<UnexpectedCrossConnect>,
     pub relay_point_failure: Option<Plain>,
+    pub controller_crash: Option<Plain>,
     /// Seconds.
     pub duration: Option<u32>,
     pub description: Option<String>,
@@ -203,6 +204,7 @@ impl Fault {
             (self.port_failure.is_some(), "port-failure"),
             (self.unexpected_cross_connect.is_some(), "unexpected-cross-connect"),
             (self.relay_point_failure.is_some(), "relay-point-failure"),
+            (self.controller_crash.is_some(), "controller-crash"),
         ];
         kinds.into_iter().find(|(is, _)| *is).map(|(_, name)| name)
     }

@@ -92,6 +92,8 @@ pub enum FleetError {
     Agent { name: String, error: RunError },
     #[error("an agent failed: {0}")]
     Panicked(String),
+    #[error("agent {0} ended before it listened, and does not say why")]
+    Silent(String),
 }
 
 /// Running agents. Dropped, it leaves them running until their shutdown.
@@ -180,12 +182,12 @@ impl Fleet {
                 let address = loop {
                     tokio::select! {
                         biased;
-                        address = &mut address => break address.ok(),
+                        Ok(address) = &mut address => break address,
                         // This one says why it does not listen, or another why it gave up.
                         Some(ended) = self.tasks.join_next() => how(ended)?,
+                        else => return Err(FleetError::Silent(member.name)),
                     }
                 };
-                let Some(address) = address else { continue };
                 if member.port != address.port() {
                     member.port = address.port();
                     write_config(&member, options, index)?;

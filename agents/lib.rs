@@ -7,6 +7,7 @@ pub mod agent;
 pub mod alarm;
 pub mod chassis;
 pub mod config;
+pub mod controller;
 pub mod driver;
 pub mod event_log;
 pub mod fault;

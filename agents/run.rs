@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agent::{Agent, AgentError, Clock, system_clock};
 use crate::config::{Config, DriverKind, User};
+use crate::controller::{self, Controller, ControllerSettings};
 use crate::driver::Driver;
 use crate::key_manager::{self, SimulatedKeyManager};
 use crate::network::Network;
@@ -84,7 +85,15 @@ pub async fn agent(
             let driver = SimulatedRelayPoint::new(network()?, &id, now).ok_or_else(missing)?;
             serve(config, driver, schema, relay_point::CONTROLLED, clock, shutdown, ready).await
         }
-        AgentKind::Controller => Err(RunError("there is no controller yet".to_owned())),
+        AgentKind::Controller => {
+            let settings = config.controller.clone();
+            let settings = settings.ok_or_else(|| RunError(format!("{}: there is no [controller]", config.name)))?;
+            let settings =
+                ControllerSettings { key: settings.key, directory: settings.directory, user: "controller".to_owned() };
+            let driver = Controller::open(&id, &config.state_dir, settings, now);
+            let driver = driver.map_err(|error| RunError(error.to_string()))?;
+            serve(config, driver, schema, controller::CONTROLLED, clock, shutdown, ready).await
+        }
     }
 }
 

@@ -9,11 +9,21 @@ mod bad_input;
 mod contact;
 #[path = "system/demo.rs"]
 mod demo;
+#[path = "system/faults.rs"]
+mod faults;
+#[path = "system/foreign.rs"]
+mod foreign;
 #[path = "system/kill.rs"]
 mod kill;
 #[path = "system/managed.rs"]
 mod managed;
 #[path = "system/manager.rs"]
 mod manager_and_agent;
+#[path = "system/network.rs"]
+mod network;
 #[path = "system/program.rs"]
 mod program;
+#[path = "system/secrecy.rs"]
+mod secrecy;
+#[path = "system/survive.rs"]
+mod survive;

@@ -198,17 +198,22 @@ impl Topology {
                 "enabled": false,
             })
         });
+        let mut initial = json!({
+            "description": format!("Quantum relay point {}", point.name),
+            "location": self.location(point.node.as_deref(), point.site.as_deref(), point.latitude, point.longitude),
+            "segment": point.segments.iter().map(segment).collect::<Vec<_>>(),
+            "relay": used.chain(spare).collect::<Vec<_>>(),
+        });
+        // It judges the light of its links as their own ends do; of several links, by what the last of them asks for.
+        let thresholds = self.passing(&point.name).filter_map(|(link, ..)| link.thresholds).last();
+        if let Some(qber) = thresholds.map(Thresholds::to_json).and_then(|levels| levels.get("qber").cloned()) {
+            initial["thresholds"] = json!({ "qber": qber });
+        }
         AgentPlan {
             kind: AgentKind::RelayPoint,
             name: point.name.clone(),
             resource_id: self.element_id(&point.name),
-            initial: json!({ "qkdn-mqrp:relay-point": {
-                "description": format!("Quantum relay point {}", point.name),
-                "location":
-                    self.location(point.node.as_deref(), point.site.as_deref(), point.latitude, point.longitude),
-                "segment": point.segments.iter().map(segment).collect::<Vec<_>>(),
-                "relay": used.chain(spare).collect::<Vec<_>>(),
-            }}),
+            initial: json!({ "qkdn-mqrp:relay-point": initial }),
         }
     }
 

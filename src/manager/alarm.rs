@@ -65,7 +65,7 @@ impl AlarmList {
     }
 
     /// Alarms of one resource.
-    pub fn of_resource(&self, resource: &str) -> impl Iterator<Item = &Alarm> {
+    pub fn of_resource<'a>(&'a self, resource: &'a str) -> impl Iterator<Item = &'a Alarm> {
         let first = AlarmKey { resource: resource.to_owned(), ..AlarmKey::default() };
         self.alarms.range(first..).map(|(_, alarm)| alarm).take_while(move |alarm| alarm.key.resource == resource)
     }
@@ -181,7 +181,9 @@ impl AlarmList {
         };
         let change = self.status(device, &reported, now, None, text);
         // The device did not say so: what it says next is measured by its own clock, not by ours.
-        if let Some(reporter) = self.alarms.get_mut(key).and_then(|alarm| alarm.reporters.get_mut(device)) {
+        if device != OWN
+            && let Some(reporter) = self.alarms.get_mut(key).and_then(|alarm| alarm.reporters.get_mut(device))
+        {
             reporter.1 = since;
         }
         change

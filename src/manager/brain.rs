@@ -54,8 +54,8 @@ struct Managed {
     missed: Option<Timestamp>,
     /// Has state that is not stored: events only move times, and are stored once a second.
     dirty: bool,
-    /// Its configuration changed; read with the next tick, once for many changes.
-    read_anew: bool,
+    /// Its configuration changed since it was read.
+    stale: bool,
 }
 
 impl Manager {
@@ -135,12 +135,8 @@ impl Manager {
 
     fn tick(&mut self, now: Timestamp, out: &mut Vec<Effect>) {
         self.miss_devices(now, out);
+        self.read_stale(out);
         self.with_links(|failures, view| failures.go_on(view, now, out));
-        for (device, managed) in self.devices.iter_mut().filter(|(device, _)| self.operational.contains(*device)) {
-            if std::mem::take(&mut managed.read_anew) {
-                out.push(Effect::Synchronize { device: device.clone() });
-            }
-        }
         for managed in self.devices.values_mut().filter(|managed| managed.dirty) {
             managed.dirty = false;
             out.push(Effect::Store(Record::Device(Box::new(managed.state.clone()))));
@@ -151,12 +147,12 @@ impl Manager {
     }
 
     /// The layout of the reports as they are.
-    fn layout(&mut self) -> &Layout {
+    pub(super) fn layout(&mut self) -> &Layout {
         let reports = &self.reports;
         self.layout.get_or_insert_with(|| Layout::of(reports.iter()))
     }
 
-    fn with_links<T>(&mut self, act: impl FnOnce(&mut LinkFailures, View<'_>) -> T) -> T {
+    pub(super) fn with_links<T>(&mut self, act: impl FnOnce(&mut LinkFailures, View<'_>) -> T) -> T {
         self.layout();
         let mut failures = std::mem::take(&mut self.link_failures);
         let view = View {

@@ -139,7 +139,7 @@ impl Check<'_> {
         let differing = self.differing(first, second);
         if !differing.is_empty() {
             let text = format!(
-                "{} and {} differ in what the two ends of {link_id} must agree on: {}",
+                "{} and {} differ in what the two ends of {link_id} must agree on: {}; configure the same at both",
                 first.device,
                 second.device,
                 differing.join(", ")

@@ -346,13 +346,13 @@ fn read_facts<T: for<'de> Deserialize<'de>>(
 }
 
 impl Facts {
-    /// Without what changes by itself all the time: what is left changes when somebody changes it.
-    pub fn configured(&self) -> Facts {
+    /// The same without what is measured, which changes by itself: two that differ in this differ in what is configured or built.
+    pub fn unmeasured(&self) -> Facts {
         let mut facts = self.clone();
         match &mut facts {
             Facts::QkdModule(module) => {
-                let state = &mut module.state;
-                (state.qber, state.secret_key_rate, state.channel_loss) = (None, None, None);
+                let ModuleState { qber, secret_key_rate, channel_loss, .. } = &mut module.state;
+                (*qber, *secret_key_rate, *channel_loss) = (None, None, None);
             }
             Facts::KeyManager(km) => {
                 for store in &mut km.state.key_store {

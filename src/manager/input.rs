@@ -8,10 +8,11 @@ use crate::model::{ConfigurationStatus, DeviceName, Plan, ResourceId, Severity};
 use crate::record::{Alarm, AlarmKey, DeviceState, Inconsistency, Information, Network, Record, Resource, Run, Step};
 
 /// What happened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Input {
     /// The managed devices as configured, all of them; at the start and after each change.
-    Devices(Vec<Plan>),
+    Devices(#[serde(serialize_with = "names")] Vec<Plan>),
     /// A try to connect begins, or is waited for until `next_attempt`.
     Connecting { device: DeviceName, attempts: u32, next_attempt: Option<Timestamp>, error: Option<String> },
     /// There is a session; the device is being read.
@@ -42,15 +43,21 @@ pub enum Input {
     Tick,
 }
 
+/// Plans hold credentials, which are written nowhere.
+fn names<S: serde::Serializer>(plans: &[Plan], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(plans.iter().map(|plan| &plan.name))
+}
+
 /// What a new session tells before anything is read.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct SessionFacts {
     pub session_id: u32,
     pub host_key: Option<String>,
     pub capabilities: Vec<String>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Request {
     /// `run-configuration-procedure`: only these devices, all where there are none.
     RunConfigurationProcedure { devices: Vec<DeviceName> },
@@ -65,7 +72,7 @@ pub enum Request {
 }
 
 /// Input of `purge-alarms`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PurgeFilter {
     /// `any`, `cleared`, `not-cleared`
     pub clearance: String,
@@ -78,7 +85,8 @@ pub struct PurgeFilter {
 }
 
 /// What is to be done. Records come first: they are durable before anything else of the same answer happens.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Effect {
     Store(Record),
     Notify(Box<Notification>),
@@ -121,7 +129,8 @@ pub struct ControlAction {
     pub value: serde_json::Value,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Answer {
     ConfigurationProcedure { run_id: String, inconsistencies: u32 },
     Done,
@@ -143,7 +152,8 @@ pub struct RootCause {
 }
 
 /// Why a request is not fulfilled.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
 pub enum Refusal {
     /// data-missing
     #[error("{0}")]
@@ -154,7 +164,8 @@ pub enum Refusal {
 }
 
 /// What the manager tells its subscribers.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Notification {
     /// `ietf-alarms:alarm-notification`: the newest status of an alarm.
     Alarm(Alarm),

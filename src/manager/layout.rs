@@ -57,7 +57,7 @@ impl Layout {
         self.of_resource.get(resource).into_iter().flatten()
     }
 
-    /// Resources that serve a QKD link or rest on it.
+    /// Resources of all layers that serve a QKD link or rest on it, itself among them.
     pub fn resources_of(&self, link: &str) -> impl Iterator<Item = &ResourceId> {
         self.of_link.get(link).into_iter().flatten()
     }
@@ -156,13 +156,6 @@ impl Layout {
 }
 
 impl QkdLink {
-    /// Whether a device is an end of the link or on its way.
-    pub fn concerns(&self, device: &str) -> bool {
-        self.ends.iter().any(|end| end.device == device)
-            || self.switches.contains(device)
-            || self.relay_points.contains(device)
-    }
-
     pub fn end(&self, role: &str) -> Option<&LinkEnd> {
         self.ends.iter().find(|end| end.role.as_deref() == Some(role))
     }

@@ -10,7 +10,8 @@ use crate::model::{
 };
 
 /// One change of what is kept: the new value of one row, whole. Applying a record twice is the same as once.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Record {
     Device(Box<DeviceState>),
     DeviceForgotten(DeviceName),
@@ -382,7 +383,8 @@ pub enum Granularity {
 }
 
 /// A finished interval of one type and target; (target, type, granularity, start) is its key.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct FinishedInterval {
     pub device: DeviceName,
     pub target: ResourceId,

@@ -70,7 +70,7 @@ pub async fn run(config: Config, shutdown: CancellationToken, ready: impl FnOnce
     let store = Arc::new(Sqlite::open(&config.store())?);
     let recovering = store.clone();
     let recovered = tokio::task::spawn_blocking(move || recovering.recover()).await;
-    let recovered = recovered.expect("reading the store does not panic")?;
+    let recovered = recovered.map_err(|error| RunError::Other(format!("the store was not read: {error}")))??;
     let (mut brain, first) = Manager::recover(recovered.clone(), Timestamp::now());
     let handle = move |input, now| brain.handle(input, now);
     serve(&config, directory, Parts { store, recovered, handle, first }, shutdown, ready).await
@@ -164,7 +164,9 @@ pub async fn serve<S: Store, H: FnMut(Input, Timestamp) -> Vec<Effect> + Send + 
     }
     // The store waits for what was given to be written, and then whoever comes next may open it.
     let closed = tokio::task::spawn_blocking(move || drop((server, northbound, store))).await;
-    closed.expect("closing the store does not panic");
+    if let Err(error) = closed {
+        tracing::error!("the store was not closed: {error}");
+    }
     drop(directory);
     ended.map_err(|error| RunError::Other(error.to_string()))
 }

@@ -121,11 +121,15 @@ async fn serve(path: &Path, args: &Args, topology: &Topology, shutdown: &Cancell
         say(&guide::without_manager(&demo))?;
         fleet.ended().await.map_err(|e| e.to_string())
     } else {
-        let managed = manage(&demo, &progress, shutdown);
+        let mut managed = std::pin::pin!(manage(&demo, &progress, shutdown));
         tokio::select! {
-            managed = managed => managed,
-            // Ends by itself only where an agent gives up.
-            ended = fleet.ended() => ended.map_err(|e| e.to_string()),
+            managed = &mut managed => managed,
+            // At a signal, or by itself where an agent gives up. Either way the manager has its store to close.
+            ended = fleet.ended() => {
+                shutdown.cancel();
+                let managed = managed.await;
+                ended.map_err(|e| e.to_string()).and(managed)
+            }
         }
     };
     shutdown.cancel();

@@ -1,6 +1,7 @@
 //! `qkdn`: manager, agents and tools for QKD networks in one binary.
 
 mod agent;
+mod cli;
 mod demo;
 mod log;
 mod manager;
@@ -9,7 +10,7 @@ mod terminate;
 
 use std::process::ExitCode;
 
-use clap::{ArgMatches, FromArgMatches, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Subcommand};
 
 /// Manages quantum key distribution networks over NETCONF (ITU-T Y.3804).
 #[derive(clap::Parser)]
@@ -29,23 +30,31 @@ enum Task {
     Agent(agent::Args),
     /// Prepare a QKDN manager, or run it
     Manager(manager::Args),
+    #[command(flatten)]
+    Operate(cli::Command),
 }
 
 fn main() -> ExitCode {
     in_utc();
-    let matches = <Cli as clap::CommandFactory>::command().mut_subcommand("serve", serve::order_matters).get_matches();
-    log::start(if matches.subcommand_name() == Some("demo") { log::WARNINGS } else { log::OPERATOR });
-    match run(&matches) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("qkdn: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let matches = command().get_matches();
+    let servers = ["agent", "manager", "serve"];
+    let serves = matches.subcommand_name().is_some_and(|name| servers.contains(&name));
+    log::start(if serves { log::OPERATOR } else { log::WARNINGS });
+    run(&matches).unwrap_or_else(|error| {
+        eprintln!("qkdn: {error}");
+        ExitCode::FAILURE
+    })
 }
 
-fn run(matches: &ArgMatches) -> Result<(), String> {
+fn command() -> clap::Command {
+    cli::with_options(Cli::command().mut_subcommand("serve", serve::order_matters))
+}
+
+fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
     let cli = Cli::from_arg_matches(matches).map_err(|e| e.to_string())?;
+    if !matches!(cli.command, Task::Operate(_)) {
+        cli::refuse_options(matches).unwrap_or_else(|error| error.exit());
+    }
     let _ = netconf::transport::raise_open_file_limit().map_err(|error| {
         // The usual limit serves a thousand sessions.
         tracing::warn!(%error, "the limit on open files stays as it is");
@@ -54,7 +63,7 @@ fn run(matches: &ArgMatches) -> Result<(), String> {
         .enable_all()
         .build()
         .map_err(|e| format!("the runtime does not start: {e}"))?;
-    match cli.command {
+    let done = match cli.command {
         Task::Serve(args) => {
             let users = serve::users(matches.subcommand_matches("serve").ok_or("no arguments")?)?;
             runtime.block_on(serve::run(*args, users))
@@ -62,7 +71,12 @@ fn run(matches: &ArgMatches) -> Result<(), String> {
         Task::Agent(args) => runtime.block_on(agent::run(args)),
         Task::Manager(args) => runtime.block_on(manager::run(args)),
         Task::Demo(args) => runtime.block_on(demo::run(args)),
-    }
+        Task::Operate(asked) => {
+            let options = cli::options(matches).map_err(|e| e.to_string())?;
+            return Ok(runtime.block_on(cli::run(asked, options, command)));
+        }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// libyang writes times in the process's zone, and NETCONF is to show UTC: the zone is set before anything else runs,

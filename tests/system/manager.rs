@@ -4,13 +4,18 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use agents::fleet::{self, Fleet};
+use agents::topology::{AgentKind, Topology};
 use manager::config::Config;
 use manager::init::{Init, init};
+use manager::northbound::northbound_schema;
 use netconf::client::{
     CreateSubscription, Datastore, EditConfig, Filter, NotificationEvent, Notifications, Options, Session,
     SessionConfig,
 };
-use netconf::transport::ssh::{Credential, HostKeyCheck, Target, connect};
+use netconf::transport::ssh::{Credential, HostKeyCheck, Target, connect, load_or_generate_host_key};
+use netconf::yang::edit::read_data;
+use netconf::yang::validate::Validator;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -42,7 +47,7 @@ impl Process {
         let config = agents::config::Config::load(&home.join("agent.toml")).unwrap();
         let (ready, address) = tokio::sync::oneshot::channel();
         let (stop, known) = (CancellationToken::new(), move |address| ready.send(address).unwrap());
-        let running = agents::run::qkd_module(config, stop.clone(), known);
+        let running = agents::run::agent(AgentKind::QkdModule, config, None, stop.clone(), known);
         let task = tokio::spawn(async move { running.await.map_err(|error| error.to_string()) });
         Process { address: in_time(address).await.unwrap(), stop, task }
     }
@@ -97,18 +102,20 @@ async fn seen(session: &Session, filter: &str, wanted: &[&str]) -> String {
 }
 
 async fn heard(notifications: &mut Notifications, wanted: &[&str]) -> String {
-    in_time(async {
+    let mut others = String::new();
+    let waiting = async {
         loop {
             match notifications.next().await.expect("the session goes on") {
                 NotificationEvent::Received(message) if wanted.iter().all(|part| message.text().contains(part)) => {
                     break message.text().to_owned();
                 }
-                NotificationEvent::Received(_) => {}
+                NotificationEvent::Received(message) => others.push_str(message.text()),
                 NotificationEvent::Lost(count) => panic!("{count} notifications lost"),
             }
         }
-    })
-    .await
+    };
+    let waited = tokio::time::timeout(DEADLINE, waiting).await;
+    waited.unwrap_or_else(|_| panic!("never heard: {wanted:?} among {others}"))
 }
 
 /// A change of the device `m` at the manager.
@@ -200,4 +207,108 @@ async fn a_device_is_found_configured_asked_and_heard_through_its_manager() {
     assert_eq!(alarms.matches("qkd-link-down</alarm-type-id>").count(), 1, "{alarms}");
     manager.end().await;
     agent.end().await;
+}
+
+/// The credential for a kind of agent, by the function that manages it.
+fn function(kind: AgentKind) -> &'static str {
+    match kind {
+        AgentKind::KeyManager => "kmlm",
+        AgentKind::Controller => "qclm",
+        _ => "qlm",
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_network_is_found_and_each_kind_of_device_configured() {
+    let directory = tempfile::tempdir().unwrap();
+    let home = directory.path();
+    let (listen, admin) = ("127.0.0.1:0".to_owned(), "ann".to_owned());
+    let made = init(&Init { directory: home.join("manager"), listen, admin, admin_key: None }).unwrap();
+    let topology = Topology::load("lab").unwrap();
+    let controller_key = home.join("controller");
+    let key = load_or_generate_host_key(&controller_key).unwrap();
+    std::fs::write(home.join("controller.pub"), key.public_key().to_openssh().unwrap()).unwrap();
+    let user = |name: &str, place: &str, group: &str| fleet::User {
+        name: name.to_owned(),
+        public_key: home.join(place).join(format!("{name}.pub")),
+        password_file: None,
+        groups: vec![group.to_owned()],
+    };
+    let functions = ["qlm", "kmlm", "qclm"].map(|name| user(name, "manager", "manager"));
+    let options = fleet::Options {
+        directory: home.to_owned(),
+        topology: "lab".to_owned(),
+        port_base: 0,
+        users: functions.into_iter().chain([user("controller", "", "controller")]).collect(),
+        controller_key,
+        without: ["controller".to_owned()].into(),
+    };
+    let stop = CancellationToken::new();
+    let fleet = in_time(Fleet::start(&topology, &options, &stop, |_| ())).await.unwrap();
+    let device = |member: &fleet::Member| {
+        serde_json::json!({
+            "name": member.name, "kind": member.kind.name(), "device-id": member.resource_id,
+            "connection": {"address": member.address, "port": member.port, "credential": function(member.kind), "host-key": member.host_key},
+        })
+    };
+    let started: Vec<_> = fleet.members.iter().filter(|member| member.started).collect();
+    let file = home.join("manager/devices.json");
+    let mut devices: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    devices["qkdn-manager:devices"]["device"] = started.iter().map(|member| device(member)).collect();
+    std::fs::write(&file, devices.to_string()).unwrap();
+
+    let manager = Process::manager(&made.config).await;
+    let (ann, mut notifications) = manager.session("ann", &home.join("manager/ann")).await;
+    ann.create_subscription(&CreateSubscription::default()).await.unwrap();
+    let states = format!("<devices xmlns=\"{OURS}\"><device><state><connection-state/></state></device></devices>");
+    in_time(async {
+        while get(&ann, &states).await.matches(">operational<").count() < started.len() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    })
+    .await;
+    let networks = "<networks xmlns=\"urn:ietf:params:xml:ns:yang:ietf-network\"/>";
+    seen(&ann, networks, &["urn:qkdn:lab:km:a", "urn:qkdn:lab:link:bc", "<supporting-link>", "urn:qkdn:network:qkdn"])
+        .await;
+
+    for (name, kind, leaf, value) in [
+        ("ab-tx", "qkd-module", "description", "north hall"),
+        ("km-a", "key-manager", "sampling-interval", "5"),
+        ("os", "optical-switch", "description", "rack 4"),
+        ("rp", "relay-point", "description", "shaft"),
+    ] {
+        let config = format!(
+            "<devices xmlns=\"{OURS}\"><device><name>{name}</name><{kind}><{leaf}>{value}</{leaf}></{kind}></device></devices>"
+        );
+        ann.edit_config(&EditConfig::new(Datastore::Running, config))
+            .await
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let ask = format!(
+            "<execute-operation xmlns=\"{OURS}\"><device>{name}</device><operation><get-config xmlns=\"{BASE}\">\
+             <source><running/></source></get-config></operation></execute-operation>"
+        );
+        let reply = ann.rpc(ask).await.unwrap();
+        assert!(reply.text().contains(&format!("<{leaf}>{value}</{leaf}>")), "{name}: {}", reply.text());
+    }
+
+    // A cut fibre leads to a run of 10.1.1, whose steps are told as they are done.
+    let cut = format!(
+        "<execute-operation xmlns=\"{OURS}\"><device>ab-tx</device><operation>\
+         <inject-fault xmlns=\"urn:qkdn:yang:qkdn-simulation\"><fibre-cut/></inject-fault></operation></execute-operation>"
+    );
+    ann.rpc(cut).await.unwrap();
+    heard(&mut notifications, &["<alarm-notification", "qkd-link-down"]).await;
+    heard(&mut notifications, &["<procedure-step", "<number>4</number>", "<actor>qlm</actor>", "fibre-cut"]).await;
+    let run = format!("<procedures xmlns=\"{OURS}\"><run><procedure>link-failure</procedure></run></procedures>");
+    seen(&ann, &run, &["urn:qkdn:lab:link:ab", "<number>3</number>", "<number>7</number>"]).await;
+
+    // All that the manager says is what its model says that it can say.
+    let schema = northbound_schema().unwrap();
+    let reply = ann.get(&Options::default()).await.unwrap();
+    let document = reply.document().unwrap();
+    let data = read_data(&schema, netconf::client::data(&document).unwrap()).unwrap();
+    Validator::validate_data(&schema, &data).unwrap();
+    manager.end().await;
+    stop.cancel();
+    drop(fleet);
 }

@@ -46,7 +46,10 @@ fn an_alarm_of_two_reporters_is_one_and_over_when_both_say_so() {
     assert_eq!(list.report("tx", &reported(&[(1, Some(Severity::Warning))])), [Change::Raised]);
     assert_eq!(list.report("rx", &reported(&[(2, Some(Severity::Warning))])), [Change::Silent]);
     assert_eq!(list.report("rx", &reported(&[(3, Some(Severity::Major))])), [Change::Altered]);
-    assert_eq!(list.report("rx", &reported(&[(4, None)])), [Change::Altered], "the other end still has it");
+    let mut over = reported(&[(4, None)]);
+    over.history[0].2 = "over".to_owned();
+    assert_eq!(list.report("rx", &over), [Change::Altered], "the other end still has it");
+    assert_eq!(list.iter().next().unwrap().alarm_text, "QBER", "and it does not say that it is over");
     assert_eq!(list.report("tx", &reported(&[(5, None)])), [Change::Cleared]);
     assert_eq!(list.iter().next().unwrap().device.as_deref(), Some("tx"));
 }

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::Manager;
-use crate::alarm::{Change, OWN, own_alarm};
+use crate::alarm::{AlarmList, Change, OWN, own_alarm};
 use crate::consistency::Finding;
 use crate::facts::ReportedAlarm;
 use crate::function::qlm;
 use crate::input::{Effect, Notification};
+use crate::layout::Layout;
 use crate::model::{DeviceName, ResourceId, Severity};
 use crate::procedure::link_failure::Network as View;
 use crate::record::{Alarm, AlarmKey, Inconsistency, Record};
@@ -108,23 +109,61 @@ impl Manager {
         let is_told = changes.iter().any(|change| *change != Change::Silent);
         let holds = self.alarms.get(key).is_some_and(|alarm| !alarm.is_cleared);
         if is_told && holds {
-            self.alert(key, now, out);
+            self.deal_with(key, now, out);
         }
-        let moved = if is_told { self.find_roots(key) } else { Vec::new() };
+        let links = if is_told { self.links_of(&key.resource) } else { Vec::new() };
+        let moved = self.find_roots(&links);
         if !holds {
-            self.link_failures.cleared(&self.alarms);
+            self.with_links(|failures, view| failures.cleared(view));
         }
         let Some(alarm) = self.alarms.get(key) else { return };
         out.push(Effect::Store(Record::Alarm(Box::new(alarm.clone()))));
         if is_told {
             out.push(Effect::Notify(Box::new(Notification::Alarm(alarm.clone()))));
         }
-        let others = moved.iter().filter(|other| *other != key).filter_map(|other| self.alarms.get(other));
-        out.extend(others.map(|alarm| Effect::Store(Record::Alarm(Box::new(alarm.clone())))));
+        self.store_alarms(moved.iter().filter(|other| *other != key), out);
     }
 
-    /// Gives a link failure to the run that deals with it, if one does.
-    fn alert(&mut self, key: &AlarmKey, now: Timestamp, out: &mut Vec<Effect>) {
+    fn store_alarms<'a>(&self, keys: impl Iterator<Item = &'a AlarmKey>, out: &mut Vec<Effect>) {
+        let alarms = keys.filter_map(|key| self.alarms.get(key));
+        out.extend(alarms.map(|alarm| Effect::Store(Record::Alarm(Box::new(alarm.clone())))));
+    }
+
+    /// Alarms that were told before it was known which link they are about, as those that are replayed before a device is read.
+    pub(super) fn late_alerts(&mut self, device: &str, now: Timestamp, out: &mut Vec<Effect>) {
+        let resource = self.resource_of(device);
+        let links = self.links_of(&resource);
+        let layout = self.layout();
+        let resources: BTreeSet<ResourceId> =
+            links.iter().flat_map(|link| layout.resources_of(link)).cloned().collect();
+        let alarms = resources.iter().flat_map(|resource| self.alarms.of_resource(resource));
+        let mut late: Vec<&Alarm> = alarms.filter(|alarm| !alarm.is_cleared && alarm.run_id.is_none()).collect();
+        late.sort_by_key(|alarm| (alarm.last_raised, &alarm.key));
+        let late: Vec<AlarmKey> = late.into_iter().map(|alarm| alarm.key.clone()).collect();
+        let mut moved: BTreeSet<AlarmKey> = BTreeSet::new();
+        for key in late {
+            if self.deal_with(&key, now, out) {
+                moved.insert(key);
+            }
+        }
+        moved.extend(self.find_roots(&links));
+        self.store_alarms(moved.iter(), out);
+    }
+
+    fn links_of(&mut self, resource: &str) -> Vec<ResourceId> {
+        self.layout().links_of(resource).cloned().collect()
+    }
+
+    /// Gives an alarm to the run that deals with it; false where none does.
+    fn deal_with(&mut self, key: &AlarmKey, now: Timestamp, out: &mut Vec<Effect>) -> bool {
+        let Some(run) = self.alert(key, now, out) else { return false };
+        if let Some(alarm) = self.alarms.get_mut(key) {
+            alarm.run_id = Some(run);
+        }
+        true
+    }
+
+    fn alert(&mut self, key: &AlarmKey, now: Timestamp, out: &mut Vec<Effect>) -> Option<String> {
         self.layout();
         let mut last_run = self.last_run;
         let mut next_run = || {
@@ -139,67 +178,44 @@ impl Manager {
         };
         let run = self.link_failures.alert(key, view, &mut next_run, now, out);
         self.last_run = last_run;
-        if let Some(alarm) = self.alarms.get_mut(key)
-            && run.is_some()
-        {
-            alarm.run_id = run;
-        }
+        run
     }
 
-    /// Alerts that came before it was known which link they are about, such as of a switch that was read before the modules.
-    pub(super) fn alert_belatedly(&mut self, device: &str, now: Timestamp, out: &mut Vec<Effect>) {
-        let layout = self.layout();
-        let links: Vec<&ResourceId> =
-            layout.links.iter().filter(|(_, link)| link.concerns(device)).map(|(id, _)| id).collect();
-        let resources: BTreeSet<ResourceId> = links.iter().flat_map(|id| layout.resources_of(id)).cloned().collect();
-        let is_due = |alarm: &&Alarm| !alarm.is_cleared && alarm.run_id.is_none() && rank(alarm).is_some();
-        let due = resources.iter().flat_map(|id| self.alarms.of_resource(id)).filter(is_due);
-        for key in due.map(|alarm| alarm.key.clone()).collect::<Vec<_>>() {
-            self.alert(&key, now, out);
-            if let Some(alarm) = self.alarms.get(&key).filter(|alarm| alarm.run_id.is_some()) {
-                out.push(Effect::Store(Record::Alarm(Box::new(alarm.clone()))));
-            }
-        }
-    }
-
-    /// Alarms about the same QKD link: the one nearest to the root is the root of the others. Returns those whose root changed.
-    pub(super) fn find_roots(&mut self, key: &AlarmKey) -> Vec<AlarmKey> {
+    /// Alarms about the same QKD link: the one nearest to the root is the root of those that are further from it. An alarm that rests on
+    /// several links has the nearest root of all of them. Returns those whose root changed.
+    fn find_roots(&mut self, links: &[ResourceId]) -> Vec<AlarmKey> {
         self.layout();
         let layout = self.layout.as_ref().expect("it was made above");
-        // Of all QKD links that a resource serves or rests on: one that rests on several has its root in any of them.
-        let related = |resource: &str| -> Vec<&Alarm> {
-            let resources: BTreeSet<&ResourceId> =
-                layout.links_of(resource).flat_map(|link| layout.resources_of(link)).collect();
-            let alarms = resources.into_iter().flat_map(|id| self.alarms.of_resource(id));
-            alarms.filter(|alarm| !alarm.is_cleared && rank(alarm).is_some()).collect()
-        };
-        let mut roots = Vec::new();
-        for alarm in related(&key.resource) {
-            let nearer = related(&alarm.key.resource).into_iter().filter(|other| rank(other) < rank(alarm));
-            let root = nearer.min_by_key(|other| (rank(other), other.last_raised, &other.key));
-            let root = root.map(|root| root.alarm_id.clone());
+        let alarms = &self.alarms;
+        let mut roots: BTreeMap<&ResourceId, Option<(u8, &Alarm)>> = BTreeMap::new();
+        let mut moved = BTreeMap::new();
+        for (own_rank, alarm) in links.iter().flat_map(|link| of_link(layout, alarms, link)) {
+            let of_alarm = layout.links_of(&alarm.key.resource).filter_map(|link| {
+                let nearest =
+                    || of_link(layout, alarms, link).min_by_key(|(rank, alarm)| (*rank, alarm.last_raised, &alarm.key));
+                *roots.entry(link).or_insert_with(nearest)
+            });
+            let root = of_alarm.min_by_key(|(rank, alarm)| (*rank, alarm.last_raised, &alarm.key));
+            let root = root.filter(|(rank, _)| *rank < own_rank).map(|(_, root)| root.alarm_id.clone());
             if alarm.root_alarm_id != root {
-                roots.push((alarm.key.clone(), root));
+                moved.insert(alarm.key.clone(), root);
             }
         }
-        for (key, root) in &roots {
+        for (key, root) in &moved {
             if let Some(alarm) = self.alarms.get_mut(key) {
                 alarm.root_alarm_id.clone_from(root);
             }
         }
-        roots.into_iter().map(|(key, _)| key).collect()
+        moved.into_keys().collect()
     }
 
     /// Those that followed from a purged alarm follow from another, or from none.
     pub(super) fn purged(&mut self, keys: Vec<AlarmKey>, out: &mut Vec<Effect>) {
-        let mut moved = BTreeSet::new();
-        for key in keys {
-            moved.extend(self.find_roots(&key));
-            out.push(Effect::Store(Record::AlarmPurged(key)));
-        }
-        let moved = moved.iter().filter_map(|key| self.alarms.get(key));
-        out.extend(moved.map(|alarm| Effect::Store(Record::Alarm(Box::new(alarm.clone())))));
-        self.link_failures.cleared(&self.alarms);
+        let links: BTreeSet<ResourceId> = keys.iter().flat_map(|key| self.links_of(&key.resource)).collect();
+        let moved = self.find_roots(&links.into_iter().collect::<Vec<_>>());
+        out.extend(keys.into_iter().map(|key| Effect::Store(Record::AlarmPurged(key))));
+        self.store_alarms(moved.iter(), out);
+        self.with_links(|failures, view| failures.cleared(view));
     }
 
     /// The configuration errors that hold now: new ones are numbered and raise an alarm, those that are gone clear theirs.
@@ -262,6 +278,12 @@ impl Manager {
             out.push(Effect::Store(Record::Inconsistencies(self.inconsistencies.clone())));
         }
     }
+}
+
+/// The raised alarms about a QKD link, with their ranks.
+fn of_link<'a>(layout: &'a Layout, alarms: &'a AlarmList, link: &'a str) -> impl Iterator<Item = (u8, &'a Alarm)> {
+    let of_link = layout.resources_of(link).flat_map(|resource| alarms.of_resource(resource));
+    of_link.filter(|alarm| !alarm.is_cleared).filter_map(|alarm| Some((rank(alarm)?, alarm)))
 }
 
 fn rank(alarm: &Alarm) -> Option<u8> {

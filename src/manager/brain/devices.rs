@@ -18,6 +18,9 @@ const LOST_PATIENCE: SignedDuration = SignedDuration::from_secs(2);
 /// The same for one that was not there yet since the start, or since it is managed.
 const FIRST_PATIENCE: SignedDuration = SignedDuration::from_secs(5);
 
+/// Whoever changed a device's configuration, it is read anew (RFC 6470 section 2.2).
+const CONFIG_CHANGE: &str = "ietf-netconf-notifications:netconf-config-change";
+
 impl Manager {
     /// The managed devices as configured, all of them.
     pub(super) fn planned(&mut self, plans: Vec<Plan>, now: Timestamp, out: &mut Vec<Effect>) {
@@ -165,15 +168,16 @@ impl Manager {
         state.equipment.clone_from(&report.equipment);
         state.last_heard = Some(now);
         managed.missed = None;
-        managed.read_anew = false;
+        managed.stale = false;
         let kind = report.kind;
         let alarms = report.alarms.clone();
         let performance = report.performance.clone();
         let (records, changes) = self.inventory.report(device, &report, &self.plans, now);
         out.extend(records.into_iter().map(Effect::Store));
-        let configured = report.facts.configured();
+        let correlated = |report: &Report| (report.id.clone(), report.location.clone(), report.facts.unmeasured());
+        let after = correlated(&report);
         let before = self.reports.insert(device.to_owned(), report);
-        let is_other = before.is_none_or(|before| before.facts.configured() != configured);
+        let is_other = before.is_none_or(|before| correlated(&before) != after);
         self.layout = None;
         self.operational.insert(device.to_owned());
         self.set_connection(device, ConnectionState::Operational, None, now, out);
@@ -181,10 +185,12 @@ impl Manager {
         let resource = self.resource_of(device);
         self.clear_own(&resource, NOTIFICATION_GAP.0, "the device was read anew", now, out);
         self.read_alarms(device, &alarms, last_event, now, out);
-        self.alert_belatedly(device, now, out);
+        self.late_alerts(device, now, out);
         self.measured(device, performance, now, out);
         let kind = if kind == Kind::Unknown { self.kind(device) } else { kind };
-        if !self.configuration.read(device, kind, changes.clone(), now, out) && (is_other || !changes.is_empty()) {
+        if !self.configuration.read(device, kind, changes.clone(), now, out)
+            && (is_other || changes != Changes::default())
+        {
             self.begin_configuration(
                 &format!("{device} was read anew"),
                 vec![(device.to_owned(), kind)],
@@ -207,10 +213,8 @@ impl Manager {
     }
 
     pub(super) fn lost(&mut self, device: &str, error: String, now: Timestamp, out: &mut Vec<Effect>) {
-        let is_known = self.unreachable_keys(device).iter().any(|key| {
-            let alarm = self.alarms.get(key);
-            alarm.is_some_and(|alarm| !alarm.is_cleared)
-        });
+        let is_raised = |key: &AlarmKey| self.alarms.get(key).is_some_and(|alarm| !alarm.is_cleared);
+        let is_known = self.unreachable_keys(device).iter().any(is_raised);
         let is_wanted = self.is_wanted(device);
         let Some(managed) = self.devices.get_mut(device).filter(|_| is_wanted) else { return };
         managed.state.session_id = None;
@@ -306,10 +310,7 @@ impl Manager {
                 }
                 self.device_state(device, &resource_id, &state, new);
             }
-            // RFC 6470: what the device is told to do may not be what was read, and other devices may not agree with it any more.
-            EventContent::Other(name) if name.rsplit(':').next() == Some("netconf-config-change") && !is_replayed => {
-                managed.read_anew = true;
-            }
+            EventContent::Other(name) if name == CONFIG_CHANGE => managed.stale = true,
             EventContent::ControlAction { .. } | EventContent::Other(_) => {}
         }
     }
@@ -331,6 +332,15 @@ impl Manager {
             *reported = Some(new);
         }
         managed.dirty = true;
+    }
+
+    /// Reads anew what has changed: many changes of a second at one time.
+    pub(super) fn read_stale(&mut self, out: &mut Vec<Effect>) {
+        for (device, managed) in &mut self.devices {
+            if self.operational.contains(device) && std::mem::take(&mut managed.stale) {
+                out.push(Effect::Synchronize { device: device.clone() });
+            }
+        }
     }
 
     pub(super) fn gap(&mut self, device: &str, lost: u64, now: Timestamp, out: &mut Vec<Effect>) {

@@ -102,6 +102,18 @@ pub fn analyse(alarm_types: &[&str], diagnosis: Option<&Diagnosis>) -> Analysis 
     Analysis { cause, confidence: diagnosis.confidence, text, diagnosis: Some(diagnosis.clone()) }
 }
 
+/// The rank from which on alarms are explained by a cause: what comes later and is no nearer to the root is no news.
+pub fn explains(cause: Cause) -> u8 {
+    match cause {
+        Cause::EquipmentFailure => 1,
+        Cause::Eavesdropping => 2,
+        Cause::FibreCut | Cause::ExcessLoss => 3,
+        Cause::ClassicalChannel => 4,
+        Cause::Degradation => 5,
+        Cause::Unknown => u8::MAX,
+    }
+}
+
 fn of_alarms(alarm_types: &[&str]) -> Cause {
     let root = alarm_types.iter().filter_map(|alarm_type| rank(alarm_type).map(|rank| (rank, *alarm_type))).min();
     match root.map(|(_, alarm_type)| alarm_type) {

@@ -60,7 +60,14 @@ impl Configuration {
         out: &mut Vec<Effect>,
     ) {
         let active = self.active.get_or_insert_with(|| Active {
-            run: ActiveRun::begin(next_run(), Procedure::Configuration, trigger.to_owned(), Vec::new(), now, out),
+            run: ActiveRun::begin(
+                next_run(),
+                Procedure::Configuration,
+                trigger.to_owned(),
+                Default::default(),
+                now,
+                out,
+            ),
             waiting: BTreeMap::new(),
             read: BTreeMap::new(),
             failed: BTreeMap::new(),

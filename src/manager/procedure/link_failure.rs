@@ -1,5 +1,7 @@
 //! Fault management, QKD link failure (clause 10.1.1): one run for each incident of a link, from the alert to the controller.
 
+mod means;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
@@ -7,8 +9,8 @@ use serde_json::json;
 
 use super::{ActiveRun, Done};
 use crate::alarm::AlarmList;
-use crate::facts::{Diagnosis, Facts};
-use crate::function::qclm::{self, Action, Means, SparePath};
+use crate::facts::Diagnosis;
+use crate::function::qclm::{self, Action};
 use crate::function::qlm::{self, Analysis};
 use crate::input::{ControlAction, Effect};
 use crate::layout::Layout;
@@ -25,11 +27,11 @@ const DIAGNOSTIC_PATIENCE: SignedDuration = SignedDuration::from_secs(30);
 /// An action that failed is sent again after so long: a controller that restarts is back by then.
 const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(5);
 
+/// A run waits so long for a controller to be connected before it fails openly: one that restarts, or the manager, is back by then.
+const CONTROLLER_PATIENCE: SignedDuration = SignedDuration::from_secs(5);
+
 /// Tries of one action; then the next alternative is taken, and after the last the run has failed.
 const TRIES: u32 = 2;
-
-/// Outcome, so far, of a run that cannot do its last step.
-const WAITING: &str = "waiting for a controller: none is connected";
 
 /// What a run can see of the network.
 #[derive(Clone, Copy)]
@@ -54,8 +56,6 @@ struct Incident {
     alarms: BTreeSet<AlarmKey>,
     /// Nearest to the root, and worst, of what the run dealt with.
     handled: (u8, Severity),
-    /// Actions that no controller accepted.
-    refused: usize,
     stage: Stage,
 }
 
@@ -65,8 +65,14 @@ enum Stage {
     Diagnosing { device: Option<DeviceName>, until: Timestamp },
     /// Between steps 7 and 8.
     Controlling {
+        /// The run as it was when it was decided: an action that is sent again is the same.
+        decided: Box<Run>,
         action: ControlAction,
+        /// The how manieth action of the run it is.
+        number: u32,
         rest: Vec<Action>,
+        /// Since when it could be sent.
+        since: Timestamp,
         tries: u32,
         asked: Option<Timestamp>,
         failed: Option<String>,
@@ -87,15 +93,24 @@ impl LinkFailures {
                 keys.iter().filter_map(|key| alarms.get(key)).filter_map(weight).min_by_key(|(rank, _)| *rank);
             let decided = steps.iter().find(|step| step.number == 7).and_then(|step| step.data.as_ref());
             let decided = decided.and_then(|data| serde_json::from_str::<Decision>(data).ok());
-            // Each step 8 of a run that has not ended is a refusal.
-            let refused = steps.iter().filter(|step| step.number == 8).count();
             let stage = match decided {
-                Some(Decision { alarm_id, action, alternatives }) => {
-                    let mut actions: Vec<Action> = std::iter::once(action).chain(alternatives).collect();
-                    let taken = refused.min(actions.len() - 1);
-                    let rest = actions.split_off(taken + 1);
-                    let action = control_action(run, &actions[taken], taken + 1, &alarm_id);
-                    Stage::Controlling { action, rest, tries: 0, asked: None, failed: None }
+                Some(Decision { alarm_id, action, mut alternatives }) => {
+                    let decided = Box::new(Run { alarm_id, ..run.clone() });
+                    alternatives.insert(0, action);
+                    // Those that a controller did not accept have a step 8 each.
+                    let refused = steps.iter().filter(|step| step.number == 8 && step.peer.is_some()).count();
+                    alternatives.drain(..refused.min(alternatives.len() - 1));
+                    let (action, number) = (alternatives.remove(0), refused as u32 + 1);
+                    Stage::Controlling {
+                        action: control_action(&decided, &action, number),
+                        decided,
+                        number,
+                        rest: alternatives,
+                        since: now,
+                        tries: 0,
+                        asked: None,
+                        failed: None,
+                    }
                 }
                 None => {
                     Stage::Diagnosing { device: None, until: now.saturating_add(DIAGNOSTIC_PATIENCE).unwrap_or(now) }
@@ -106,7 +121,6 @@ impl LinkFailures {
                 active: ActiveRun::recover(run.clone(), steps),
                 alarms: keys,
                 handled: handled.unwrap_or((u8::MAX, Severity::Indeterminate)),
-                refused,
                 stage,
             };
             failures.incidents.insert(link.clone(), incident);
@@ -158,9 +172,9 @@ impl LinkFailures {
         dealing
     }
 
-    /// An alarm was cleared: an incident whose alarms are all cleared is over, and the next alert begins another.
-    pub fn cleared(&mut self, alarms: &AlarmList) {
-        self.incidents.retain(|_, incident| incident.holds(alarms) || !matches!(incident.stage, Stage::Over));
+    /// An incident is over whose alarms are all cleared, or are of what the link does not pass any more; the next alert begins another.
+    pub fn cleared(&mut self, network: Network<'_>) {
+        self.incidents.retain(|_, incident| !matches!(incident.stage, Stage::Over) || incident.holds(network));
     }
 
     pub fn diagnosed(
@@ -192,7 +206,7 @@ impl LinkFailures {
                 incident.conclude(None, network, now, out);
             }
         }
-        self.cleared(network.alarms);
+        self.cleared(network);
     }
 
     pub fn controlled(
@@ -208,7 +222,7 @@ impl LinkFailures {
             return;
         };
         incident.answered(device, result, network, now, out);
-        self.cleared(network.alarms);
+        self.cleared(network);
     }
 
     /// What waited for a device, or for time to pass, goes on.
@@ -225,15 +239,11 @@ impl LinkFailures {
                     incident.active.step(3, done, now, out);
                     incident.conclude(None, network, now, out);
                 }
-                // Nobody was asked for anything yet, and nothing is to be asked any more.
-                Stage::Controlling { asked: None, .. } if !incident.holds(network.alarms) => {
-                    incident.end(RunState::NoAction, "the failure was over before a controller was told", now, out);
-                }
                 Stage::Controlling { .. } => incident.control(network, now, out),
                 _ => {}
             }
         }
-        self.cleared(network.alarms);
+        self.cleared(network);
     }
 }
 
@@ -241,6 +251,7 @@ impl LinkFailures {
 #[serde(rename_all = "kebab-case")]
 struct Decision {
     /// Those that it was made for; more may join the run later.
+    #[serde(default)]
     alarm_id: Vec<String>,
     action: Action,
     alternatives: Vec<Action>,
@@ -259,13 +270,12 @@ impl Incident {
     ) -> Incident {
         let alarm_type = short(&alarm.key.alarm_type_id);
         let trigger = format!("{} {alarm_type} at {}", alarm.alarm_id, alarm.key.resource);
-        let mut active = ActiveRun::begin(run_id, Procedure::LinkFailure, trigger, vec![link.clone()], now, out);
-        active.run.alarm_id.push(alarm.alarm_id.clone());
-        active.changed(out);
+        let about = (vec![alarm.alarm_id.clone()], vec![link.clone()]);
+        let active = ActiveRun::begin(run_id, Procedure::LinkFailure, trigger, about, now, out);
         held.insert(alarm.key.clone());
         let handled = weight(alarm).unwrap_or((u8::MAX, Severity::Indeterminate));
         let stage = Stage::Diagnosing { device: None, until: now };
-        let mut incident = Incident { link: link.clone(), active, alarms: held, handled, refused: 0, stage };
+        let mut incident = Incident { link: link.clone(), active, alarms: held, handled, stage };
 
         // 1) When a link failure occurs, QLM gets a QKD link level alert.
         let device = alarm.device.clone().unwrap_or_default();
@@ -297,7 +307,8 @@ impl Incident {
 
     /// After a restart: alarms that still hold tell that a run dealt with this link before.
     fn forgotten(link: &ResourceId, new: &AlarmKey, network: Network<'_>, now: Timestamp) -> Option<Incident> {
-        let of_link = network.layout.resources_of(link).flat_map(|resource| network.alarms.of_resource(resource));
+        let resources = network.layout.resources_of(link);
+        let of_link = resources.flat_map(|resource| network.alarms.of_resource(resource));
         let held: Vec<&Alarm> = of_link.filter(|alarm| !alarm.is_cleared && alarm.run_id.is_some()).collect();
         let weighed = held.iter().filter_map(|alarm| {
             let (rank, severity) = weight(alarm)?;
@@ -324,13 +335,8 @@ impl Incident {
             active: ActiveRun { run, sequence: 0 },
             alarms: held.into_iter().map(|alarm| alarm.key.clone()).collect(),
             handled,
-            refused: 0,
             stage: Stage::Over,
         })
-    }
-
-    fn holds(&self, alarms: &AlarmList) -> bool {
-        self.alarms.iter().any(|key| alarms.get(key).is_some_and(|alarm| !alarm.is_cleared))
     }
 
     /// Another alert of the same incident.
@@ -372,8 +378,7 @@ impl Incident {
 
     /// Steps 4 to 7.
     fn conclude(&mut self, diagnosis: Option<&Diagnosis>, network: Network<'_>, now: Timestamp, out: &mut Vec<Effect>) {
-        let holding: Vec<&Alarm> =
-            self.alarms.iter().filter_map(|key| network.alarms.get(key)).filter(|alarm| !alarm.is_cleared).collect();
+        let holding: Vec<&Alarm> = self.raised(network).filter_map(|key| network.alarms.get(key)).collect();
         let alarm_types: Vec<&str> = holding.iter().map(|alarm| short(&alarm.key.alarm_type_id)).collect();
         let severity = holding.iter().map(|alarm| alarm.perceived_severity).max();
 
@@ -403,7 +408,7 @@ impl Incident {
         // 7) QCLM makes appropriate control decision(s) to deal with the alert.
         let mut actions = match severity {
             Severity::Warning | Severity::Indeterminate => Vec::new(),
-            _ => qclm::decide(*cause, &means(&self.link, network)),
+            _ => qclm::decide(*cause, &means::of(&self.link, network)),
         };
         if actions.is_empty() {
             let reason =
@@ -412,8 +417,7 @@ impl Incident {
             return self.end(RunState::NoAction, format!("no control action: {reason}"), now, out);
         }
         let chosen = actions.remove(0);
-        let alarm_id = self.active.run.alarm_id.clone();
-        let action = control_action(&self.active.run, &chosen, 1, &alarm_id);
+        let action = control_action(&self.active.run, &chosen, 1);
         let others: Vec<&str> = actions.iter().map(|action| short(&action.kind)).collect();
         let others = if others.is_empty() {
             "no alternative".to_owned()
@@ -421,18 +425,25 @@ impl Incident {
             format!("alternatives: {}", others.join(", "))
         };
         let text = format!("{}: {}; {others}", short(&chosen.kind), chosen.description);
+        let alarm_id = self.active.run.alarm_id.clone();
         let decision = Decision { alarm_id, action: chosen, alternatives: actions };
         let data = serde_json::to_value(&decision).unwrap_or_default();
         let done =
             Done { operation_id: Some(action.operation_id.clone()), ..Done::by(Function::Qclm, text).data(data) };
         self.active.step(7, done, now, out);
-        self.stage = Stage::Controlling { action, rest: decision.alternatives, tries: 0, asked: None, failed: None };
+        // What follows from this cause is dealt with by this run, also when it is told later.
+        self.handled.0 = self.handled.0.min(qlm::explains(*cause));
+        let rest = decision.alternatives;
+        let decided = Box::new(self.active.run.clone());
+        self.stage =
+            Stage::Controlling { decided, action, number: 1, rest, since: now, tries: 0, asked: None, failed: None };
         self.control(network, now, out);
     }
 
     /// 8) QCLM sends it to the QKDN controller for the required actions.
     fn control(&mut self, network: Network<'_>, now: Timestamp, out: &mut Vec<Effect>) {
-        let Stage::Controlling { action, tries, asked, failed, .. } = &mut self.stage else { return };
+        let is_over = self.raised(network).next().is_none();
+        let Stage::Controlling { action, since, tries, asked, failed, .. } = &mut self.stage else { return };
         let is_due = asked.is_none_or(|asked| now.duration_since(asked) >= RETRY_AFTER);
         // Asked and not answered: an answer, or its absence, is always told.
         if (asked.is_some() && failed.is_none()) || !is_due {
@@ -442,14 +453,24 @@ impl Incident {
             .reports
             .iter()
             .filter(|(device, report)| report.kind == Kind::Controller && network.operational.contains(*device));
+        if is_over {
+            return self.end(RunState::NoAction, "the failure was over before a controller took an action", now, out);
+        }
         let Some((controller, _)) = controllers.into_iter().next() else {
-            if self.active.run.outcome.as_deref() != Some(WAITING) {
-                self.active.run.outcome = Some(WAITING.to_owned());
+            // Failed, but not ended: it goes on with the first controller that is there.
+            if self.active.run.state != RunState::Failed && now.duration_since(*since) >= CONTROLLER_PATIENCE {
+                let done = Done::by(Function::Qclm, "not sent: no controller is connected; it is sent when one is");
+                let operation_id = Some(action.operation_id.clone());
+                self.active.step(8, Done { operation_id, ..done }, now, out);
+                self.active.run.state = RunState::Failed;
+                self.active.run.outcome = Some("no controller is connected".to_owned());
                 self.active.changed(out);
             }
             return;
         };
-        if self.active.run.outcome.take().is_some() {
+        if self.active.run.state == RunState::Failed {
+            self.active.run.state = RunState::Running;
+            self.active.run.outcome = None;
             self.active.changed(out);
         }
         *asked = Some(now);
@@ -471,7 +492,9 @@ impl Incident {
         now: Timestamp,
         out: &mut Vec<Effect>,
     ) {
-        let Stage::Controlling { action, rest, tries, failed, asked } = &mut self.stage else { return };
+        let Stage::Controlling { decided, action, number, rest, tries, failed, asked, .. } = &mut self.stage else {
+            return;
+        };
         let operation_id = Some(action.operation_id.clone());
         match result {
             Ok(action_id) => {
@@ -497,8 +520,8 @@ impl Incident {
                     return self.end(RunState::Failed, outcome, now, out);
                 }
                 let next = rest.remove(0);
-                self.refused += 1;
-                *action = control_action(&self.active.run, &next, self.refused + 1, &self.active.run.alarm_id);
+                *number += 1;
+                *action = control_action(decided, &next, *number);
                 (*tries, *failed, *asked) = (0, None, None);
             }
         }
@@ -509,6 +532,17 @@ impl Incident {
         self.stage = Stage::Over;
     }
 
+    fn raised<'a>(&'a self, network: Network<'a>) -> impl Iterator<Item = &'a AlarmKey> {
+        let is_raised = move |key: &&AlarmKey| network.alarms.get(key).is_some_and(|alarm| !alarm.is_cleared);
+        self.alarms.iter().filter(is_raised)
+    }
+
+    /// An alarm of it is raised, about something that the link rests on or that rests on it.
+    fn holds(&self, network: Network<'_>) -> bool {
+        let concerns = |key: &AlarmKey| network.layout.links_of(&key.resource).any(|link| *link == self.link);
+        self.raised(network).any(concerns)
+    }
+
     /// Either end was taken out of operation by the operator: what follows from that is no failure.
     fn is_disabled(&self, network: Network<'_>) -> bool {
         let Some(link) = network.layout.links.get(&self.link) else { return false };
@@ -517,82 +551,11 @@ impl Incident {
     }
 }
 
-/// What the network offers for a link, by the devices' own configuration.
-fn means(link_id: &ResourceId, network: Network<'_>) -> Means {
-    let Some(link) = network.layout.links.get(link_id) else { return Means::default() };
-    let ends = || link.end("transmitter").into_iter().chain(&link.ends);
-    let backup = ends().find_map(|end| match &network.reports.get(&end.device)?.facts {
-        Facts::QkdModule(facts) => Some((end.module_id.clone(), facts.backup_channel()?.name.clone())),
-        _ => None,
-    });
-    Means {
-        link_id: link_id.clone(),
-        module_id: ends().next().map(|end| end.module_id.clone()),
-        backup_channel: backup,
-        spare_path: link
-            .switches
-            .iter()
-            .find_map(|device| spare_path(link_id, network.reports.get(device)?, network.alarms)),
-        spare_relay: link.relay_points.iter().find_map(|device| spare_relay(network.reports.get(device)?)),
-    }
-}
-
-/// Two enabled ports that are in no cross-connect in service: the first for light that comes in, the last for where it goes.
-fn spare_path(link_id: &ResourceId, report: &crate::facts::Report, alarms: &AlarmList) -> Option<SparePath> {
-    let Facts::OpticalSwitch(switch) = &report.facts else { return None };
-    let in_use = |name: &str| {
-        let in_service =
-            |connect: &&crate::facts::CrossConnect| connect.service_state.as_deref().is_none_or(|s| s == "in-service");
-        switch.cross_connect.iter().filter(in_service).any(|connect| connect.input == name || connect.output == name)
-    };
-    let of_link = switch.cross_connect.iter().find(|connect| {
-        connect.link_id.as_ref() == Some(link_id)
-            || switch.port.iter().any(|port| {
-                (port.name == connect.input || port.name == connect.output) && port.link_id.as_ref() == Some(link_id)
-            })
-    })?;
-    // A cross-connect that is planned for this link and stands by tells its ports itself.
-    let standby = switch.cross_connect.iter().find(|connect| {
-        connect.name != of_link.name
-            && connect.link_id.as_ref() == Some(link_id)
-            && connect.service_state.as_deref() == Some("standby")
-    });
-    let switch_id = report.id.clone()?;
-    if let Some(standby) = standby {
-        let (input, output) = (standby.input.clone(), standby.output.clone());
-        return Some(SparePath { switch_id, cross_connect: standby.name.clone(), input, output });
-    }
-    let is_faulty = |port: &str| {
-        let port = format!("{switch_id}:port:{port}");
-        alarms.of_resource(&port).any(|alarm| !alarm.is_cleared && weight(alarm).is_some())
-    };
-    let free = |port: &&crate::facts::Port| {
-        port.link_id.is_none()
-            && port.admin_state.as_deref() != Some("disabled")
-            && !in_use(&port.name)
-            && !is_faulty(&port.name)
-    };
-    let mut spare = switch.port.iter().filter(free);
-    let (input, output) = (spare.next()?, spare.next()?);
-    let cross_connect = of_link.name.clone();
-    Some(SparePath { switch_id, cross_connect, input: input.name.clone(), output: output.name.clone() })
-}
-
-fn spare_relay(report: &crate::facts::Report) -> Option<(ResourceId, String)> {
-    let Facts::RelayPoint(relay_point) = &report.facts else { return None };
-    let spare = relay_point
-        .relay
-        .iter()
-        // `enabled` is true where it is not told.
-        .find(|relay| relay.usage.as_deref() == Some("backup") && relay.enabled == Some(false))?;
-    Some((report.id.clone()?, spare.name.clone()))
-}
-
 /// The n-th action of a run, as Table I.2 has it. The operation-id is the same each time it is sent, and of this run alone.
-fn control_action(run: &Run, action: &Action, number: usize, alarm_ids: &[String]) -> ControlAction {
+fn control_action(run: &Run, action: &Action, number: u32) -> ControlAction {
     let mut value = json!({"cause": run.trigger.clone().unwrap_or_default()});
-    if !alarm_ids.is_empty() {
-        value["alarm-id"] = json!(alarm_ids);
+    if !run.alarm_id.is_empty() {
+        value["alarm-id"] = json!(run.alarm_id);
     }
     if let (Some(value), Some(members)) = (value.as_object_mut(), action.value.as_object()) {
         value.extend(members.clone());

@@ -47,7 +47,7 @@ impl ActiveRun {
         run_id: String,
         procedure: Procedure,
         trigger: String,
-        resource_id: Vec<ResourceId>,
+        (alarm_id, resource_id): (Vec<String>, Vec<ResourceId>),
         now: Timestamp,
         out: &mut Vec<Effect>,
     ) -> Self {
@@ -55,7 +55,7 @@ impl ActiveRun {
             run_id,
             procedure,
             trigger: Some(trigger),
-            alarm_id: Vec::new(),
+            alarm_id,
             resource_id,
             started: now,
             ended: None,

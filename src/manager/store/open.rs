@@ -1,6 +1,7 @@
 //! From a path to a database that is ours, whole, of this version, and open for no other process.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ pub struct Lock(#[allow(dead_code)] File);
 pub fn lock(path: &Path) -> Result<Lock, StoreError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(PathBuf::from(&name)).map_err(|error| {
+    let file = private(&PathBuf::from(&name)).map_err(|error| {
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         StoreError(format!(
             "cannot write in {}, where the store {} is: {error}; make the directory, or give it to the manager's user",
@@ -48,11 +49,18 @@ pub fn lock(path: &Path) -> Result<Lock, StoreError> {
     }
 }
 
+/// A file that only its owner reads: what the network looks like is nobody else's business. SQLite makes its other files alike.
+fn private(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)
+}
+
 /// The connection that writes, with the schema brought up to date. A damaged, foreign or newer database is refused, and left as it is.
 pub fn writer(path: &Path) -> Result<Connection, StoreError> {
     let failed = |error| explain(path, &error);
     if path.metadata().is_ok_and(|file| file.len() > 0) {
         examine(path)?;
+    } else {
+        private(path).map_err(|error| StoreError(format!("the store {} cannot be made: {error}", path.display())))?;
     }
     let mut connection = Connection::open(path).map_err(failed)?;
     connection.busy_timeout(BUSY).map_err(failed)?;

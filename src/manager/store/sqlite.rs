@@ -109,6 +109,8 @@ impl Sqlite {
 impl Drop for Sqlite {
     /// Waits for what was given to be written: a moment.
     fn drop(&mut self) {
+        // The writer closes last, because only it can empty the log into the database.
+        self.readers.clear();
         self.queue = None;
         if let Some(writer) = self.writer.take()
             && writer.join().is_err()

@@ -18,11 +18,10 @@ const QUEUE: usize = 256;
 /// Ended runs kept, with their steps; the oldest go first. As many as the northbound server shows.
 const ENDED_RUNS: u32 = 1_000;
 
-/// Quarters of an hour kept of one performance type of one target: a week. The oldest go first.
-const QUARTER_HOURS: u32 = 7 * 96;
-
-/// Days kept likewise: a quarter of a year, which is what is compared with a contract.
-const DAYS: u32 = 92;
+/// Finished intervals kept of one performance type of one target, a day and a month: `max-elements` of the model's lists, so that nothing is
+/// kept that nobody can read. The oldest go first.
+const QUARTER_HOURS: u32 = 96;
+const DAYS: u32 = 30;
 
 /// Audit entries kept, the newest: some 30 MB.
 const AUDIT: i64 = 100_000;

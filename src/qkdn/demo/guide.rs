@@ -13,7 +13,10 @@ pub(super) fn text(demo: &Demo) -> String {
     let Some(user) = manager.users.first() else { return String::new() };
     let qkdn = format!("{} --dir {}", program(), shell(demo.directory.display()));
     // A link to try a fault on: the first.
-    let receiver = demo.agents.iter().find(|agent| agent.member.kind == AgentKind::QkdModule && agent.member.name.ends_with("-rx"));
+    let receiver = demo
+        .agents
+        .iter()
+        .find(|agent| agent.member.kind == AgentKind::QkdModule && agent.member.name.ends_with("-rx"));
     let link = receiver.map(|agent| agent.member.name.trim_end_matches("-rx")).unwrap_or("LINK");
     format!(
         r#"
@@ -53,7 +56,11 @@ With ncclient, which shows the alarms and leaves you at Python's prompt:
 /// How to start the manager of a network whose agents run.
 pub(super) fn without_manager(demo: &Demo) -> String {
     let config = shell(demo.manager.config.display());
-    format!("\nAll of it is in {}. Ctrl-C ends it. The manager is prepared:\n\n  {} manager run --config {config}\n\n", shell(demo.directory.join(FILE).display()), program())
+    format!(
+        "\nAll of it is in {}. Ctrl-C ends it. The manager is prepared:\n\n  {} manager run --config {config}\n\n",
+        shell(demo.directory.join(FILE).display()),
+        program()
+    )
 }
 
 /// The program of ncclient's session.

@@ -19,7 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const NAMESPACE: &str = "urn:qkdn:yang:qkdn-manager";
 
 /// The layers, and the function that manages each.
-const LAYERS: [(&str, &str); 3] = [("quantum layer", "QLM"), ("key management layer", "KMLM"), ("control layer", "QCLM")];
+const LAYERS: [(&str, &str); 3] =
+    [("quantum layer", "QLM"), ("key management layer", "KMLM"), ("control layer", "QCLM")];
 
 fn layer(kind: AgentKind) -> usize {
     match kind {

@@ -41,3 +41,31 @@ fn alternatives_are_kept() {
     let kinds: Vec<String> = decide(Cause::Eavesdropping, &means()).into_iter().map(|action| action.kind).collect();
     assert_eq!(kinds, ["qkdn-types:service-state-change", "qkdn-types:path-modification"]);
 }
+
+#[test]
+fn every_action_is_what_the_controllers_model_takes() {
+    let schema = crate::schema::device_schema();
+    let input = schema.find("/qkdn-mc:control-orchestration-action/input").unwrap();
+    let means = Means {
+        backup_channel: Some(("urn:x:module:a-tx".into(), "b".into())),
+        spare_path: Some(SparePath {
+            switch_id: "urn:x:switch:s".into(),
+            cross_connect: "c".into(),
+            input: "i".into(),
+            output: "o".into(),
+        }),
+        spare_relay: Some(("urn:x:relay-point:r".into(), "second".into())),
+        ..means()
+    };
+    for cause in [Cause::FibreCut, Cause::Eavesdropping] {
+        for action in decide(cause, &means) {
+            let mut value = json!({"cause": "alarm-1", "alarm-id": ["alarm-1"]});
+            value.as_object_mut().unwrap().extend(action.value.as_object().unwrap().clone());
+            let data = json!({
+                "management-operation": {"operation-id": "run-1.1772366410.1"},
+                "description": action.description, "type": action.kind, "priority": action.priority, "value": value,
+            });
+            assert!(netconf::yang::serde::to_inner(&schema, input, &data).is_ok(), "{data}");
+        }
+    }
+}

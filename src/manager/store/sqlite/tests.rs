@@ -184,6 +184,18 @@ async fn what_was_acknowledged_is_there_after_an_end_without_close() {
 }
 
 #[tokio::test]
+async fn a_close_leaves_one_file_that_is_the_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_directory, path) = place();
+    let store = Sqlite::open(&path).unwrap();
+    store.write(vec![device("d", 3)]).await.unwrap();
+    assert_eq!(store.devices(None).unwrap().len(), 1);
+    drop(store);
+    assert!(!path.with_extension("db-wal").exists());
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[tokio::test]
 async fn records_applied_twice_equal_once() {
     let (_directory, path) = place();
     let store = Sqlite::open(&path).unwrap();
@@ -208,7 +220,7 @@ async fn retention_takes_the_oldest_and_nothing_that_goes_on() {
     assert_eq!((runs[0].run_id.as_str(), runs[1_000].run_id.as_str()), ("run-1002", "run-1"));
     assert_eq!((store.steps("run-1").unwrap().len(), store.steps("run-2").unwrap().len()), (1, 0));
     let kept = store.intervals(&IntervalQuery { maximum: 1_000, ..IntervalQuery::default() }).unwrap();
-    assert_eq!((kept.len(), kept[0].interval.start_time), (92, time(8 * 86_400)));
+    assert_eq!((kept.len(), kept[0].interval.start_time), (30, time(70 * 86_400)));
     let after = IntervalQuery { after: Some(time(98 * 86_400)), maximum: 1_000, ..IntervalQuery::default() };
     assert_eq!(store.intervals(&after).unwrap().len(), 1);
     store.write(vec![Record::DeviceForgotten("tx".to_owned())]).await.unwrap();
