@@ -135,7 +135,7 @@ macro_rules! golden {
     };
 }
 
-golden!(link_failure, "y3804-10.1.1": backup_channel, port_fault, eavesdropping, restart, replayed, purged);
+golden!(link_failure, "y3804-10.1.1": backup_channel, port_fault, eavesdropping, controller_goes_away, restart, replayed, purged);
 
 golden!(configuration, "y3804-10.3": whole_network, unreachable, acknowledged, device_removed, restart, old_events);
 
