@@ -26,6 +26,8 @@ pub struct AlarmList {
     last_id: u64,
     /// Alarms that found no room.
     refused: u64,
+    /// Alarms that made room since [`Self::take_dropped`].
+    dropped: Vec<AlarmKey>,
 }
 
 /// What a report did to the list.
@@ -42,7 +44,8 @@ pub enum Change {
 
 impl AlarmList {
     pub fn recover(alarms: Vec<Alarm>, last_id: u64) -> AlarmList {
-        AlarmList { alarms: alarms.into_iter().map(|alarm| (alarm.key.clone(), alarm)).collect(), last_id, refused: 0 }
+        let alarms = alarms.into_iter().map(|alarm| (alarm.key.clone(), alarm)).collect();
+        AlarmList { alarms, last_id, ..AlarmList::default() }
     }
 
     pub fn get(&self, key: &AlarmKey) -> Option<&Alarm> {
@@ -61,25 +64,36 @@ impl AlarmList {
         self.alarms.values()
     }
 
-    /// All alarms about a resource.
+    /// Alarms of one resource.
     pub fn of_resource<'a>(&'a self, resource: &'a str) -> impl Iterator<Item = &'a Alarm> {
         let first = AlarmKey { resource: resource.to_owned(), ..AlarmKey::default() };
         self.alarms.range(first..).map(|(_, alarm)| alarm).take_while(move |alarm| alarm.key.resource == resource)
     }
 
-    /// Takes what `device` says of an alarm. What is known already, live or replayed, changes nothing; what happened in between is in the
-    /// report's history and is taken in order. Each change is one status change.
+    /// Alarms that are not in the list any more, because others needed the room.
+    pub fn take_dropped(&mut self) -> Vec<AlarmKey> {
+        std::mem::take(&mut self.dropped)
+    }
+
+    /// Takes a notification of `device`. What is not newer than the last that it said, live or replayed, changes nothing: RFC 8632 has one
+    /// status change of an alarm at a time.
     pub fn report(&mut self, device: &str, reported: &ReportedAlarm) -> Vec<Change> {
-        let known = self.alarms.get(&reported.key).and_then(|alarm| alarm.reporters.get(device)).copied();
-        let mut changes = Vec::new();
-        for (time, severity, text) in reported.history.iter().rev() {
-            let is_news = match known {
-                None => true,
-                Some((was, since)) => *time > since || (*time == since && *severity != was),
-            };
-            if is_news {
-                changes.extend(self.status(device, reported, *time, *severity, text));
-            }
+        let since =
+            self.alarms.get(&reported.key).and_then(|alarm| alarm.reporters.get(device)).map(|(_, since)| *since);
+        let mut history: Vec<_> =
+            reported.history.iter().filter(|(time, ..)| since.is_none_or(|s| *time > s)).collect();
+        history.sort_by_key(|(time, ..)| *time);
+        let news = history.into_iter();
+        news.filter_map(|(time, severity, text)| self.status(device, reported, *time, *severity, text)).collect()
+    }
+
+    /// Takes an entry of the alarm list of `device`: what happened since the last that it said, in order, and then what holds now, whatever
+    /// was said before: a device may have lost its past, or had its clock set back.
+    pub fn read(&mut self, device: &str, reported: &ReportedAlarm) -> Vec<Change> {
+        let mut changes = self.report(device, reported);
+        let known = self.alarms.get(&reported.key).and_then(|alarm| alarm.reporters.get(device));
+        if known.is_some_and(|(severity, _)| *severity != reported.severity) {
+            changes.extend(self.status(device, reported, reported.time, reported.severity, &reported.text));
         }
         changes
     }
@@ -107,11 +121,11 @@ impl AlarmList {
         alarm.reporters.insert(device.to_owned(), (severity, time));
         let after = merged(alarm);
         let first = alarm.status_change.is_empty();
-        if before == after && !first && (after.is_none() || alarm.alarm_text == text) {
+        if before == after && !first && (severity.is_none() || alarm.alarm_text == text) {
             return Some(Change::Silent);
         }
-        // Another reporter's words for the same state are no change of it, nor is one end's that it does not see it any more.
-        if before == after && !first && (severity.is_none() || alarm.device.as_deref() != own(device)) {
+        // Another reporter's words for the same state are no change of it. The manager reports its own alarms alone.
+        if before == after && !first && device != OWN && alarm.device.as_deref() != Some(device) {
             return Some(Change::Silent);
         }
         let change = match (before.filter(|_| !first), after) {
@@ -129,17 +143,14 @@ impl AlarmList {
         };
         alarm.is_cleared = after.is_none();
         alarm.perceived_severity = after.unwrap_or(alarm.perceived_severity);
-        // Where it still holds for another reporter, that this one has cleared it is no text for it.
+        // One reporter of several has no more to say: its farewell does not tell what the others have.
         if severity.is_some() || after.is_none() {
-            alarm.alarm_text = text.to_owned();
+            text.clone_into(&mut alarm.alarm_text);
         }
-        let text = alarm.alarm_text.clone();
-        alarm.last_changed = time;
         if after.is_some() && reported.value.is_some() {
             alarm.value.clone_from(&reported.value);
         }
-        alarm.status_change.insert(0, StatusChange { time, perceived_severity: after, alarm_text: text });
-        alarm.status_change.truncate(MAX_STATUS_CHANGES);
+        alarm.record_status(time, after);
         Some(change)
     }
 
@@ -152,7 +163,8 @@ impl AlarmList {
     /// Clears what a reporter does not report any more. None where it is no news.
     pub fn clear(&mut self, device: &str, key: &AlarmKey, text: &str, now: Timestamp) -> Option<Change> {
         let alarm = self.alarms.get(key)?;
-        alarm.reporters.get(device)?.0?;
+        let (severity, since) = *alarm.reporters.get(device)?;
+        severity?;
         let reported = ReportedAlarm {
             key: key.clone(),
             alarm_id: None,
@@ -167,7 +179,14 @@ impl AlarmList {
             reference_point: None,
             history: Vec::new(),
         };
-        self.status(device, &reported, now, None, text)
+        let change = self.status(device, &reported, now, None, text);
+        // The device did not say so: what it says next is measured by its own clock, not by ours.
+        if device != OWN
+            && let Some(reporter) = self.alarms.get_mut(key).and_then(|alarm| alarm.reporters.get_mut(device))
+        {
+            reporter.1 = since;
+        }
+        change
     }
 
     /// Appends an operator's state; None where there is no such alarm.
@@ -204,7 +223,32 @@ impl AlarmList {
         }
         let cleared = self.alarms.values().filter(|alarm| alarm.is_cleared);
         let oldest = cleared.min_by_key(|alarm| alarm.last_changed).map(|alarm| alarm.key.clone());
-        oldest.is_some_and(|key| self.alarms.remove(&key).is_some())
+        let Some(oldest) = oldest else { return false };
+        self.alarms.remove(&oldest);
+        self.dropped.push(oldest);
+        true
+    }
+}
+
+impl Alarm {
+    /// Adds the status that the alarm has since `time`. Clocks of reporters differ, and the list is in the order of time with one change at a
+    /// time: one that comes late takes the place of the newest.
+    fn record_status(&mut self, time: Timestamp, perceived_severity: Option<Severity>) {
+        let newest = self.status_change.first().map(|change| change.time);
+        let late = newest.filter(|newest| *newest >= time);
+        if late.is_some() {
+            self.status_change.remove(0);
+        }
+        let change =
+            StatusChange { time: late.unwrap_or(time), perceived_severity, alarm_text: self.alarm_text.clone() };
+        let same = self.status_change.first().is_some_and(|before| {
+            before.perceived_severity == change.perceived_severity && before.alarm_text == change.alarm_text
+        });
+        self.last_changed = change.time;
+        if !same {
+            self.status_change.insert(0, change);
+            self.status_change.truncate(MAX_STATUS_CHANGES);
+        }
     }
 }
 

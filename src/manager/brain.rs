@@ -142,7 +142,7 @@ impl Manager {
             out.push(Effect::Store(Record::Device(Box::new(managed.state.clone()))));
         }
         if self.networks_dirty.is_some_and(|since| now.duration_since(since) >= TOPOLOGY_PACE) {
-            self.store_networks(false, out);
+            self.store_networks(out);
         }
     }
 
@@ -173,12 +173,12 @@ impl Manager {
         let layout = self.layout.take().expect("it was made above");
         let findings = consistency::check(&self.reports, &layout, &self.plans);
         self.layout = Some(layout);
-        let mut kinds: BTreeMap<&'static str, u32> = BTreeMap::new();
-        for finding in &findings {
-            *kinds.entry(finding.kind).or_default() += 1;
-        }
         self.found(findings, now, out);
-        self.store_networks(true, out);
+        let mut kinds: BTreeMap<String, u32> = BTreeMap::new();
+        for found in &self.inconsistencies {
+            *kinds.entry(found.kind.clone()).or_default() += 1;
+        }
+        self.store_networks(out);
         let changes = ready.changes();
         if !changes.is_empty() {
             out.push(Effect::Notify(Box::new(Notification::TopologyChanged {
@@ -198,31 +198,18 @@ impl Manager {
     }
 
     /// The networks as the reports have them. What a device reported that is planned and was not read since the start stays as it was.
-    fn store_networks(&mut self, structure: bool, out: &mut Vec<Effect>) {
+    fn store_networks(&mut self, out: &mut Vec<Effect>) {
         self.networks_dirty = None;
         self.layout();
         let layout = self.layout.as_ref().expect("it was made above");
         let mut networks = topology::networks(&self.reports, layout, self.inventory.all(), &self.latest);
         let unread = |device: &DeviceName| self.plans.contains_key(device) && !self.reports.contains_key(device);
-        for network in &mut networks {
-            if let Some(before) = self.networks.iter().find(|before| before.network_id == network.network_id) {
-                keep_unread(network, before, unread);
-                network.version = before.version;
-            }
-        }
-        let shape = |networks: &[record::Network]| -> BTreeSet<String> {
-            let names = |network: &record::Network| {
-                let nodes: Vec<String> = network.node.iter().map(|node| node.node_id.clone()).collect();
-                let links: Vec<String> = network.link.iter().map(|link| link.link_id.clone()).collect();
-                [nodes, links].concat()
-            };
-            networks.iter().flat_map(names).collect()
-        };
-        if structure && shape(&networks) != shape(&self.networks) {
+        topology::keep_unread(&mut networks, &self.networks, unread);
+        if topology::shape(&networks) != topology::shape(&self.networks) {
             self.version += 1;
-            networks.iter_mut().for_each(|network| network.version = self.version);
         }
-        for network in &networks {
+        for network in &mut networks {
+            network.version = self.version;
             if !self.networks.contains(network) {
                 out.push(Effect::Store(Record::Network(network.clone())));
             }
@@ -249,26 +236,4 @@ impl Manager {
         let planned = || self.plans.get(device).and_then(|plan| plan.device_id.clone());
         found.or_else(planned).unwrap_or_else(|| format!("urn:qkdn:device:{device}"))
     }
-}
-
-/// Nodes of devices that were not read yet, and links between what is there.
-fn keep_unread(network: &mut record::Network, before: &record::Network, unread: impl Fn(&DeviceName) -> bool) {
-    let mut kept = BTreeSet::new();
-    for node in &before.node {
-        let is_unread = node.device.as_ref().is_some_and(&unread);
-        if is_unread && !network.node.iter().any(|other| other.node_id == node.node_id) {
-            kept.insert(node.node_id.clone());
-            network.node.push(record::Node { oper_state: Some("unknown".to_owned()), ..node.clone() });
-        }
-    }
-    let is_there = |id: &str| network.node.iter().any(|node| node.node_id == id);
-    let links: Vec<record::Link> = before
-        .link
-        .iter()
-        .filter(|link| kept.contains(&link.source.0) || kept.contains(&link.destination.0))
-        .filter(|link| is_there(&link.source.0) && is_there(&link.destination.0))
-        .filter(|link| !network.link.iter().any(|other| other.link_id == link.link_id))
-        .map(|link| record::Link { oper_state: Some("unknown".to_owned()), ..link.clone() })
-        .collect();
-    network.link.extend(links);
 }

@@ -278,14 +278,14 @@ pub struct Diagnosis {
     pub probable_cause: String,
     /// Percent
     pub confidence: f64,
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub text: Option<String>,
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub link_state: Option<String>,
     /// Of a KM: whether key relay is affected.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub relay_affected: Option<bool>,
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub measured: Option<Measured>,
 }
 

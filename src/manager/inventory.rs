@@ -121,6 +121,7 @@ impl Inventory {
                 last_seen: Some(now),
                 equipment: if is_device { report.equipment.clone() } else { Default::default() },
                 location: report.location.clone(),
+                last_change: told.last_change.or(known.and_then(|known| known.last_change)),
                 ..told.clone()
             };
             match known {
@@ -146,8 +147,21 @@ impl Inventory {
         (records, changes)
     }
 
+    /// A device is not managed any more: what it told of is gone.
+    pub fn remove_device(&mut self, device: &str) -> (Vec<Record>, Vec<ResourceId>) {
+        let (mut records, mut gone) = (Vec::new(), Vec::new());
+        for resource in self.resources.values_mut().filter(|resource| resource.device.as_deref() == Some(device)) {
+            if !matches!(resource.presence, Presence::Gone | Presence::Planned) {
+                resource.presence = Presence::Gone;
+                gone.push(resource.resource_id.clone());
+                records.push(Record::Resource(Box::new(resource.clone())));
+            }
+        }
+        (records, gone)
+    }
+
     /// A state of a resource changed; None where nobody reported the resource.
-    pub fn set_state(&mut self, id: &str, state: &str, new: &str, now: Timestamp) -> Option<Record> {
+    pub fn set_state(&mut self, id: &str, state: &str, new: &str, time: Timestamp) -> Option<Record> {
         let resource = self.resources.get_mut(id)?;
         let slot = match state {
             "admin-state" => &mut resource.admin_state,
@@ -159,7 +173,7 @@ impl Inventory {
             return None;
         }
         *slot = Some(new.to_owned());
-        resource.last_change = Some(now);
+        resource.last_change = Some(time);
         Some(Record::Resource(Box::new(resource.clone())))
     }
 }

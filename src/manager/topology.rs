@@ -27,6 +27,68 @@ pub fn networks(
     vec![context.quantum(), context.key_management(), context.control(), context.whole()]
 }
 
+/// Keeps, from the networks `before`, what devices told that were not read yet since the start, in an unknown state: nodes, links that end at
+/// them, and all that rests on either. Then everything is in order, whoever was read first.
+pub fn keep_unread(networks: &mut [Network], before: &[Network], unread: impl Fn(&DeviceName) -> bool) {
+    let mut nodes_kept: BTreeSet<(String, String)> = BTreeSet::new();
+    let mut links_kept: BTreeSet<(String, String)> = BTreeSet::new();
+    // Lower layers come first.
+    for network in networks {
+        let id = network.network_id.clone();
+        let of_network = before.iter().find(|before| before.network_id == id);
+        let (nodes, links) = of_network.map_or((&[][..], &[][..]), |before| (&before.node[..], &before.link[..]));
+        for old in nodes {
+            let below: Vec<_> = old.supporting_node.iter().filter(|node| nodes_kept.contains(*node)).cloned().collect();
+            if let Some(node) = network.node.iter_mut().find(|node| node.node_id == old.node_id) {
+                node.supporting_node.extend(below);
+            } else if old.device.as_ref().is_some_and(&unread) {
+                nodes_kept.insert((id.clone(), old.node_id.clone()));
+                network.node.push(Node { oper_state: Some(UNKNOWN.to_owned()), ..old.clone() });
+            } else if old.device.is_none() && !below.is_empty() {
+                network.node.push(Node { supporting_node: below, ..old.clone() });
+            }
+        }
+        for old in links {
+            let below: Vec<_> = old.supporting_link.iter().filter(|link| links_kept.contains(*link)).cloned().collect();
+            if let Some(link) = network.link.iter_mut().find(|link| link.link_id == old.link_id) {
+                link.supporting_link.extend(below);
+                continue;
+            }
+            let ends = [&old.source.0, &old.destination.0];
+            let is_there = ends.iter().all(|end| network.node.iter().any(|node| node.node_id == **end));
+            let is_unread = ends.iter().any(|end| nodes_kept.contains(&(id.clone(), (*end).clone())));
+            if is_there && (is_unread || !below.is_empty()) {
+                links_kept.insert((id.clone(), old.link_id.clone()));
+                network.link.push(Link { oper_state: Some(UNKNOWN.to_owned()), ..old.clone() });
+            }
+        }
+        let below_nodes = network.node.iter_mut().map(|node| &mut node.supporting_node);
+        let below_links = network.link.iter_mut().map(|link| &mut link.supporting_link);
+        for below in below_nodes.chain(below_links) {
+            below.sort();
+            below.dedup();
+        }
+        network.node.sort_by(|a, b| a.node_id.cmp(&b.node_id));
+        network.link.sort_by(|a, b| a.link_id.cmp(&b.link_id));
+    }
+}
+
+/// What of the networks makes another topology when it changes: what there is, what it joins and what it rests on; no states, no values.
+pub fn shape(networks: &[Network]) -> BTreeSet<Vec<String>> {
+    let ids = |below: &[(String, String)]| -> BTreeSet<String> { below.iter().map(|(_, id)| id.clone()).collect() };
+    let node = |node: &Node| [vec![node.node_id.clone()], ids(&node.supporting_node).into_iter().collect()].concat();
+    let link = |link: &Link| {
+        let ends = vec![link.link_id.clone(), link.source.0.clone(), link.destination.0.clone()];
+        [ends, ids(&link.supporting_link).into_iter().collect()].concat()
+    };
+    let of_network = |network: &Network| -> Vec<Vec<String>> {
+        network.node.iter().map(node).chain(network.link.iter().map(link)).collect()
+    };
+    networks.iter().flat_map(of_network).collect()
+}
+
+const UNKNOWN: &str = "unknown";
+
 /// Latest measured values of links.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Latest {
@@ -108,7 +170,6 @@ impl Context<'_> {
     fn key_management(&self) -> Network {
         let mut node = Vec::new();
         let mut link = Vec::new();
-        let mut seen = BTreeSet::new();
         for (device, report) in self.of_kind(&[Kind::KeyManager]) {
             let Facts::KeyManager(facts) = &report.facts else { continue };
             let mut entry = self.node(device, report);
@@ -122,8 +183,8 @@ impl Context<'_> {
                 if !known {
                     continue;
                 }
-                // The two directions need names of their own.
-                let first = seen.insert(km_link.link_id.clone());
+                // The two directions need names of their own, which do not depend on who was read first.
+                let first = *km_id < km_link.peer_km_id;
                 let link_id = if first { km_link.link_id.clone() } else { format!("{}#reverse", km_link.link_id) };
                 let store = facts.state.key_store.iter().find(|store| store.peer_km_id == km_link.peer_km_id);
                 let measured = store.and_then(|store| store.resource_id.as_ref());

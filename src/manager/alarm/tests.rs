@@ -1,3 +1,5 @@
+//! The alarm list: merged over reporters, idempotent, with the operator's states kept.
+
 use super::*;
 
 fn at(second: i64) -> Timestamp {

@@ -21,20 +21,30 @@ pub(super) const NOTIFICATION_GAP: (&str, &str) = ("notification-gap", "communic
 const CONFIG_INCONSISTENT: (&str, &str) = ("config-inconsistent", "processing-error");
 
 impl Manager {
-    /// What a device says of an alarm, in its list or in a notification.
+    /// What a device says of an alarm in a notification.
     pub(super) fn reported(&mut self, device: &str, reported: &ReportedAlarm, now: Timestamp, out: &mut Vec<Effect>) {
         let changes = self.alarms.report(device, reported);
         self.changed(&reported.key, &changes, now, out);
     }
 
-    /// What the device does not report any more is cleared.
-    pub(super) fn reconcile(
+    /// The alarm list of a device, whole: what it does not report any more is cleared. `last_event` is of the last notification taken before.
+    pub(super) fn read_alarms(
         &mut self,
         device: &str,
         reported: &[ReportedAlarm],
+        last_event: Option<Timestamp>,
         now: Timestamp,
         out: &mut Vec<Effect>,
     ) {
+        for alarm in reported {
+            // It is over, its notification was taken, and the list does not have it: an operator purged it.
+            let is_purged = alarm.severity.is_none() && last_event.is_some_and(|last| alarm.time <= last);
+            if is_purged && self.alarms.get(&alarm.key).is_none() {
+                continue;
+            }
+            let changes = self.alarms.read(device, alarm);
+            self.changed(&alarm.key, &changes, now, out);
+        }
         for key in self.alarms.raised_by(device) {
             if !reported.iter().any(|alarm| alarm.key == key) {
                 let change = self.alarms.clear(device, &key, "the device does not report it any more", now);
@@ -64,7 +74,7 @@ impl Manager {
         if let Some(device) = device {
             reported.reference_point = self.kind(device).reference_point().map(str::to_owned);
         }
-        let changes = self.alarms.report(OWN, &reported);
+        let changes = self.alarms.read(OWN, &reported);
         if let Some(alarm) = self.alarms.get_mut(&reported.key) {
             alarm.device = device.cloned();
         }
@@ -94,6 +104,8 @@ impl Manager {
         if changes.is_empty() {
             return;
         }
+        let dropped = self.alarms.take_dropped();
+        out.extend(dropped.into_iter().map(|key| Effect::Store(Record::AlarmPurged(key))));
         let is_told = changes.iter().any(|change| *change != Change::Silent);
         let holds = self.alarms.get(key).is_some_and(|alarm| !alarm.is_cleared);
         if is_told && holds {
@@ -197,6 +209,15 @@ impl Manager {
         moved.into_keys().collect()
     }
 
+    /// Those that followed from a purged alarm follow from another, or from none.
+    pub(super) fn purged(&mut self, keys: Vec<AlarmKey>, out: &mut Vec<Effect>) {
+        let links: BTreeSet<ResourceId> = keys.iter().flat_map(|key| self.links_of(&key.resource)).collect();
+        let moved = self.find_roots(&links.into_iter().collect::<Vec<_>>());
+        out.extend(keys.into_iter().map(|key| Effect::Store(Record::AlarmPurged(key))));
+        self.store_alarms(moved.iter(), out);
+        self.with_links(|failures, view| failures.cleared(view));
+    }
+
     /// The configuration errors that hold now: new ones are numbered and raise an alarm, those that are gone clear theirs.
     pub(super) fn found(&mut self, findings: Vec<Finding>, now: Timestamp, out: &mut Vec<Effect>) {
         let before = std::mem::take(&mut self.inconsistencies);
@@ -219,6 +240,13 @@ impl Manager {
                 alarm_id: None,
             });
         }
+        // What was found before a restart still holds as long as a device that it is about was not read since.
+        let is_unread = |device: &DeviceName| self.plans.contains_key(device) && !self.reports.contains_key(device);
+        for known in before.iter().filter(|known| known.device.iter().any(is_unread)) {
+            if !self.inconsistencies.iter().any(|found| found.number == known.number) {
+                self.inconsistencies.push(known.clone());
+            }
+        }
         // One alarm for each resource that something is wrong with: RFC 8632 knows one of a type there.
         let mut wrong: BTreeMap<ResourceId, Vec<String>> = BTreeMap::new();
         for found in &self.inconsistencies {
@@ -236,17 +264,11 @@ impl Manager {
             let device = self.inconsistencies.iter().find(|found| found.resource_id.first() == Some(&resource));
             let device = device.and_then(|found| found.device.first()).cloned();
             let text = texts.join("; ");
-            let is_known = self.alarms.iter().any(|alarm| {
-                !alarm.is_cleared
-                    && alarm.key.resource == resource
-                    && alarm.key.alarm_type_id == inconsistent
-                    && alarm.alarm_text == text
-            });
-            if !is_known {
-                self.raise_own(&resource, device.as_ref(), CONFIG_INCONSISTENT, (Severity::Minor, &text), now, out);
-            }
             let key =
                 AlarmKey { resource: resource.clone(), alarm_type_id: inconsistent.clone(), ..AlarmKey::default() };
+            if self.alarms.get(&key).is_none_or(|alarm| alarm.is_cleared || alarm.alarm_text != text) {
+                self.raise_own(&resource, device.as_ref(), CONFIG_INCONSISTENT, (Severity::Minor, &text), now, out);
+            }
             let alarm_id = self.alarms.get(&key).map(|alarm| alarm.alarm_id.clone());
             for found in self.inconsistencies.iter_mut().filter(|found| found.resource_id.first() == Some(&resource)) {
                 found.alarm_id.clone_from(&alarm_id);

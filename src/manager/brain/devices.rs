@@ -1,6 +1,6 @@
 //! Devices: planned, connected, read, lost; what they tell besides alarms.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,8 +9,8 @@ use super::{Managed, Manager};
 use crate::facts::{DeviceEvent, EventContent, Report};
 use crate::input::{Effect, Notification, SessionFacts};
 use crate::inventory::Changes;
-use crate::model::{ConfigurationStatus, ConnectionState, DeviceName, Kind, Plan, Severity};
-use crate::record::{DeviceState, Information, Record};
+use crate::model::{ConfigurationStatus, ConnectionState, DeviceName, Kind, Plan, ResourceId, Severity};
+use crate::record::{AlarmKey, DeviceState, Information, Record};
 
 /// A device that was lost and is not back by then is reported. A session that is cut and opened again at once is not worth an alarm.
 const LOST_PATIENCE: SignedDuration = SignedDuration::from_secs(2);
@@ -26,9 +26,10 @@ impl Manager {
     pub(super) fn planned(&mut self, plans: Vec<Plan>, now: Timestamp, out: &mut Vec<Effect>) {
         let plans: BTreeMap<DeviceName, Plan> = plans.into_iter().map(|plan| (plan.name.clone(), plan)).collect();
         let removed: Vec<DeviceName> = self.devices.keys().filter(|name| !plans.contains_key(*name)).cloned().collect();
-        for device in removed {
+        for device in removed.iter().cloned() {
             self.unreachable_is_over(&device, "the device is not managed any more", now, out);
             self.forget_alarms(&device, now, out);
+            self.configuration.failed(&device, "not managed any more", now, out);
             self.devices.remove(&device);
             self.reports.remove(&device);
             self.operational.remove(&device);
@@ -38,6 +39,7 @@ impl Manager {
         }
         let before = std::mem::replace(&mut self.plans, plans);
         out.extend(self.inventory.plan(&self.plans).into_iter().map(Effect::Store));
+        let gone = self.resources_gone(&removed, now, out);
         let mut new = Vec::new();
         for plan in self.plans.clone().into_values() {
             let is_wanted = plan.managed && plan.address.is_some();
@@ -51,15 +53,47 @@ impl Manager {
                 self.set_connection(&plan.name, ConnectionState::Connecting, None, now, out);
             } else if !is_wanted {
                 managed.missed = None;
+                managed.state.session_id = None;
                 self.operational.remove(&plan.name);
+                self.configuration.failed(&plan.name, "no session is wanted", now, out);
                 self.unreachable_is_over(&plan.name, "no session is wanted", now, out);
                 self.set_connection(&plan.name, ConnectionState::Disabled, None, now, out);
             }
         }
-        if !new.is_empty() {
-            let trigger = if before.is_empty() { "start of the manager" } else { "devices were added" };
+        if !new.is_empty() || !removed.is_empty() {
+            let trigger = match (before.is_empty(), new.is_empty()) {
+                (true, _) => "start of the manager",
+                (false, false) => "devices were added",
+                (false, true) => "devices were removed",
+            };
             self.begin_configuration(trigger, new, None, now, out);
+            self.configuration.changed(Changes { removed: gone, ..Changes::default() });
         }
+    }
+
+    /// What devices reported that are not managed any more is gone, unless another device tells of it too. Returns what is gone.
+    fn resources_gone(&mut self, removed: &[DeviceName], now: Timestamp, out: &mut Vec<Effect>) -> Vec<ResourceId> {
+        let mut gone = Vec::new();
+        for device in removed {
+            let (records, resources) = self.inventory.remove_device(device);
+            out.extend(records.into_iter().map(Effect::Store));
+            gone.extend(resources);
+        }
+        let tells = |report: &Report| report.resources.iter().any(|told| gone.contains(&told.resource_id));
+        let tellers = self.reports.iter().filter(|(_, report)| tells(report));
+        let mut told = BTreeSet::new();
+        for (device, report) in tellers {
+            let (records, changes) = self.inventory.report(device, report, &self.plans, now);
+            out.extend(records.into_iter().map(Effect::Store));
+            told.extend(changes.added);
+        }
+        gone.retain(|resource| !told.contains(resource));
+        gone
+    }
+
+    /// Whether a session is wanted with a device: what comes of one that is being closed is of no interest any more.
+    fn is_wanted(&self, device: &str) -> bool {
+        self.plans.get(device).is_some_and(|plan| plan.managed && plan.address.is_some())
     }
 
     pub(super) fn begin_configuration(
@@ -88,7 +122,8 @@ impl Manager {
         now: Timestamp,
         out: &mut Vec<Effect>,
     ) {
-        let Some(managed) = self.devices.get_mut(device) else { return };
+        let is_wanted = self.is_wanted(device);
+        let Some(managed) = self.devices.get_mut(device).filter(|_| is_wanted) else { return };
         managed.state.attempts = attempts;
         managed.state.next_attempt = next_attempt;
         managed.dirty = true;
@@ -101,7 +136,10 @@ impl Manager {
     }
 
     pub(super) fn connected(&mut self, device: &str, session: SessionFacts, now: Timestamp, out: &mut Vec<Effect>) {
-        let Some(managed) = self.devices.get_mut(device) else { return };
+        let is_wanted = self.is_wanted(device);
+        let Some(managed) = self.devices.get_mut(device).filter(|_| is_wanted) else { return };
+        // It is back; it is missed again if it leaves before it was read.
+        managed.missed = None;
         let state = &mut managed.state;
         state.session_id = Some(session.session_id);
         if session.host_key.is_some() {
@@ -115,8 +153,10 @@ impl Manager {
     }
 
     pub(super) fn synchronized(&mut self, device: &str, report: Report, now: Timestamp, out: &mut Vec<Effect>) {
-        let Some(managed) = self.devices.get_mut(device) else { return };
+        let is_wanted = self.is_wanted(device);
+        let Some(managed) = self.devices.get_mut(device).filter(|_| is_wanted) else { return };
         let state = &mut managed.state;
+        let last_event = state.last_event_time;
         state.found_kind = Some(report.kind);
         state.found_id.clone_from(&report.id);
         state.simulated = Some(report.simulated);
@@ -144,10 +184,7 @@ impl Manager {
         self.unreachable_is_over(device, "the device is connected and was read", now, out);
         let resource = self.resource_of(device);
         self.clear_own(&resource, NOTIFICATION_GAP.0, "the device was read anew", now, out);
-        for alarm in &alarms {
-            self.reported(device, alarm, now, out);
-        }
-        self.reconcile(device, &alarms, now, out);
+        self.read_alarms(device, &alarms, last_event, now, out);
         self.late_alerts(device, now, out);
         self.measured(device, performance, now, out);
         let kind = if kind == Kind::Unknown { self.kind(device) } else { kind };
@@ -176,16 +213,21 @@ impl Manager {
     }
 
     pub(super) fn lost(&mut self, device: &str, error: String, now: Timestamp, out: &mut Vec<Effect>) {
-        let Some(managed) = self.devices.get_mut(device) else { return };
+        let is_raised = |key: &AlarmKey| self.alarms.get(key).is_some_and(|alarm| !alarm.is_cleared);
+        let is_known = self.unreachable_keys(device).iter().any(is_raised);
+        let is_wanted = self.is_wanted(device);
+        let Some(managed) = self.devices.get_mut(device).filter(|_| is_wanted) else { return };
         managed.state.session_id = None;
-        if self.operational.remove(device) {
-            managed.missed = Some(now);
+        self.operational.remove(device);
+        if !is_known {
+            managed.missed.get_or_insert(now);
         }
         self.set_connection(device, ConnectionState::Connecting, Some(error), now, out);
     }
 
     pub(super) fn refused(&mut self, device: &str, error: String, now: Timestamp, out: &mut Vec<Effect>) {
-        let Some(managed) = self.devices.get_mut(device) else { return };
+        let is_wanted = self.is_wanted(device);
+        let Some(managed) = self.devices.get_mut(device).filter(|_| is_wanted) else { return };
         managed.state.session_id = None;
         managed.missed = None;
         self.operational.remove(device);
@@ -222,17 +264,31 @@ impl Manager {
     }
 
     fn unreachable_is_over(&mut self, device: &str, text: &str, now: Timestamp, out: &mut Vec<Effect>) {
-        // It may have been raised before it was known which resource the device is.
+        for key in self.unreachable_keys(device) {
+            self.clear_own(&key.resource, AGENT_UNREACHABLE.0, text, now, out);
+        }
+    }
+
+    /// Where the alarm may be raised: it may have been before it was known which resource the device is.
+    fn unreachable_keys(&self, device: &str) -> Vec<AlarmKey> {
         let planned = self.plans.get(device).and_then(|plan| plan.device_id.clone());
         let names = [Some(self.resource_of(device)), planned, Some(format!("urn:qkdn:device:{device}"))];
-        for resource in names.into_iter().flatten() {
-            self.clear_own(&resource, AGENT_UNREACHABLE.0, text, now, out);
-        }
+        let key = |resource| AlarmKey {
+            resource,
+            alarm_type_id: format!("qkdn-alarms:{}", AGENT_UNREACHABLE.0),
+            ..AlarmKey::default()
+        };
+        names.into_iter().flatten().map(key).collect()
     }
 
     pub(super) fn event(&mut self, device: &str, event: DeviceEvent, now: Timestamp, out: &mut Vec<Effect>) {
         let Some(managed) = self.devices.get_mut(device) else { return };
         let state = &mut managed.state;
+        // A clock may have been set back: then the numbers tell what is new.
+        let is_older = state.last_event_time.is_some_and(|last| event.time < last);
+        let is_counted =
+            event.sequence_number.is_some_and(|number| state.last_sequence_number.is_some_and(|l| number > l));
+        let is_replayed = is_older && !is_counted;
         state.last_heard = Some(now);
         state.last_event_time = state.last_event_time.max(Some(event.time));
         state.last_sequence_number = state.last_sequence_number.max(event.sequence_number);
@@ -240,7 +296,10 @@ impl Manager {
         match event.content {
             EventContent::Alarm(alarm) => self.reported(device, &alarm, now, out),
             EventContent::StateChange { resource_id, state, new } => {
-                // One that is replayed is older than what was read since.
+                // One that is replayed is older than what was read since, whether the resource tells when that was or not.
+                if is_replayed {
+                    return;
+                }
                 let read = self.inventory.get(&resource_id).and_then(|resource| resource.last_change);
                 if read.is_some_and(|read| read > event.time) {
                     return;

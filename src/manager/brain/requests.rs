@@ -26,8 +26,7 @@ impl Manager {
             Request::PurgeAlarms(filter) => {
                 let purged = self.alarms.purge(&filter, now);
                 let count = u32::try_from(purged.len()).unwrap_or(u32::MAX);
-                out.extend(purged.into_iter().map(|key| Effect::Store(Record::AlarmPurged(key))));
-                self.with_links(|failures, view| failures.cleared(view));
+                self.purged(purged, out);
                 Ok(Answer::Count(count))
             }
             Request::CompressAlarms { resource, alarm_type_id, alarm_type_qualifier } => {

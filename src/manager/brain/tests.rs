@@ -2,6 +2,11 @@
 
 mod configuration;
 mod devices;
+mod effect;
 mod link_failure;
+mod memory;
 mod network;
+mod played;
+mod property;
 mod script;
+mod world;

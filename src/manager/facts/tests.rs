@@ -1,3 +1,5 @@
+//! Reports read from the examples of the models.
+
 use netconf::xml::{Document, Limits};
 use netconf::yang::edit::read_data;
 

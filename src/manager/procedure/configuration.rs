@@ -35,7 +35,7 @@ struct Active {
 pub struct Correlated<'a> {
     pub networks: &'a [Network],
     pub inconsistencies: u32,
-    pub kinds: BTreeMap<&'static str, u32>,
+    pub kinds: BTreeMap<String, u32>,
 }
 
 /// A run that has read all it could, and waits for step 7.
@@ -91,11 +91,18 @@ impl Configuration {
             return false;
         }
         active.read.insert(device.to_owned(), kind);
-        active.changes.added.extend(changes.added);
-        active.changes.removed.extend(changes.removed);
-        active.changes.changed.extend(changes.changed);
         active.report_layers(now, out);
+        self.changed(changes);
         true
+    }
+
+    /// Adds to what the run changed; nothing where none runs.
+    pub fn changed(&mut self, changes: Changes) {
+        if let Some(active) = &mut self.active {
+            active.changes.added.extend(changes.added);
+            active.changes.removed.extend(changes.removed);
+            active.changes.changed.extend(changes.changed);
+        }
     }
 
     pub fn failed(&mut self, device: &str, error: &str, now: Timestamp, out: &mut Vec<Effect>) {

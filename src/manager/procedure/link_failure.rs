@@ -65,6 +65,8 @@ enum Stage {
     Diagnosing { device: Option<DeviceName>, until: Timestamp },
     /// Between steps 7 and 8.
     Controlling {
+        /// The run as it was when it was decided: an action that is sent again is the same.
+        decided: Box<Run>,
         action: ControlAction,
         /// The how manieth action of the run it is.
         number: u32,
@@ -92,14 +94,16 @@ impl LinkFailures {
             let decided = steps.iter().find(|step| step.number == 7).and_then(|step| step.data.as_ref());
             let decided = decided.and_then(|data| serde_json::from_str::<Decision>(data).ok());
             let stage = match decided {
-                Some(Decision { action, mut alternatives }) => {
+                Some(Decision { alarm_id, action, mut alternatives }) => {
+                    let decided = Box::new(Run { alarm_id, ..run.clone() });
                     alternatives.insert(0, action);
                     // Those that a controller did not accept have a step 8 each.
                     let refused = steps.iter().filter(|step| step.number == 8 && step.peer.is_some()).count();
                     alternatives.drain(..refused.min(alternatives.len() - 1));
                     let (action, number) = (alternatives.remove(0), refused as u32 + 1);
                     Stage::Controlling {
-                        action: control_action(run, &action, number),
+                        action: control_action(&decided, &action, number),
+                        decided,
                         number,
                         rest: alternatives,
                         since: now,
@@ -146,7 +150,7 @@ impl LinkFailures {
         let links: Vec<ResourceId> = network.layout.links_of(&key.resource).cloned().collect();
         for link in links {
             if !self.incidents.contains_key(&link)
-                && let Some(incident) = Incident::forgotten(&link, network, now)
+                && let Some(incident) = Incident::forgotten(&link, key, network, now)
             {
                 self.incidents.insert(link.clone(), incident);
             }
@@ -217,7 +221,7 @@ impl LinkFailures {
         let Some(incident) = self.incidents.values_mut().find(|incident| incident.active.run.run_id == run) else {
             return;
         };
-        incident.answered(device, result, now, out);
+        incident.answered(device, result, network, now, out);
         self.cleared(network);
     }
 
@@ -244,7 +248,11 @@ impl LinkFailures {
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 struct Decision {
+    /// Those that it was made for; more may join the run later.
+    #[serde(default)]
+    alarm_id: Vec<String>,
     action: Action,
     alternatives: Vec<Action>,
 }
@@ -298,11 +306,19 @@ impl Incident {
     }
 
     /// After a restart: alarms that still hold tell that a run dealt with this link before.
-    fn forgotten(link: &ResourceId, network: Network<'_>, now: Timestamp) -> Option<Incident> {
+    fn forgotten(link: &ResourceId, new: &AlarmKey, network: Network<'_>, now: Timestamp) -> Option<Incident> {
         let resources = network.layout.resources_of(link);
         let of_link = resources.flat_map(|resource| network.alarms.of_resource(resource));
         let held: Vec<&Alarm> = of_link.filter(|alarm| !alarm.is_cleared && alarm.run_id.is_some()).collect();
-        let handled = held.iter().filter_map(|alarm| weight(alarm)).min_by_key(|(rank, _)| *rank)?;
+        let weighed = held.iter().filter_map(|alarm| {
+            let (rank, severity) = weight(alarm)?;
+            if alarm.key != *new {
+                return Some((rank, severity));
+            }
+            // The run dealt with what it was before.
+            Some((rank, alarm.status_change.get(1)?.perceived_severity?))
+        });
+        let handled = weighed.min_by_key(|(rank, severity)| (*rank, std::cmp::Reverse(*severity)))?;
         let run = Run {
             run_id: held.iter().find_map(|alarm| alarm.run_id.clone())?,
             procedure: Procedure::LinkFailure,
@@ -409,7 +425,8 @@ impl Incident {
             format!("alternatives: {}", others.join(", "))
         };
         let text = format!("{}: {}; {others}", short(&chosen.kind), chosen.description);
-        let decision = Decision { action: chosen, alternatives: actions };
+        let alarm_id = self.active.run.alarm_id.clone();
+        let decision = Decision { alarm_id, action: chosen, alternatives: actions };
         let data = serde_json::to_value(&decision).unwrap_or_default();
         let done =
             Done { operation_id: Some(action.operation_id.clone()), ..Done::by(Function::Qclm, text).data(data) };
@@ -417,7 +434,9 @@ impl Incident {
         // What follows from this cause is dealt with by this run, also when it is told later.
         self.handled.0 = self.handled.0.min(qlm::explains(*cause));
         let rest = decision.alternatives;
-        self.stage = Stage::Controlling { action, number: 1, rest, since: now, tries: 0, asked: None, failed: None };
+        let decided = Box::new(self.active.run.clone());
+        self.stage =
+            Stage::Controlling { decided, action, number: 1, rest, since: now, tries: 0, asked: None, failed: None };
         self.control(network, now, out);
     }
 
@@ -465,8 +484,17 @@ impl Incident {
     }
 
     /// The controller's answer, or that there was none.
-    fn answered(&mut self, device: &str, result: Result<&str, &str>, now: Timestamp, out: &mut Vec<Effect>) {
-        let Stage::Controlling { action, number, rest, tries, failed, asked, .. } = &mut self.stage else { return };
+    fn answered(
+        &mut self,
+        device: &str,
+        result: Result<&str, &str>,
+        network: Network<'_>,
+        now: Timestamp,
+        out: &mut Vec<Effect>,
+    ) {
+        let Stage::Controlling { decided, action, number, rest, tries, failed, asked, .. } = &mut self.stage else {
+            return;
+        };
         let operation_id = Some(action.operation_id.clone());
         match result {
             Ok(action_id) => {
@@ -476,6 +504,11 @@ impl Incident {
                 let done = Done { operation_id, ..Done::by(Function::Qclm, text).with(device).data(data) };
                 self.active.step(8, done, now, out);
                 self.end(RunState::Completed, outcome, now, out);
+            }
+            // A controller that went away has refused nothing.
+            Err(error) if !network.operational.contains(device) => {
+                *failed = Some(error.to_owned());
+                *tries = tries.saturating_sub(1);
             }
             Err(error) if *tries < TRIES => *failed = Some(error.to_owned()),
             Err(error) => {
@@ -488,7 +521,7 @@ impl Incident {
                 }
                 let next = rest.remove(0);
                 *number += 1;
-                *action = control_action(&self.active.run, &next, *number);
+                *action = control_action(decided, &next, *number);
                 (*tries, *failed, *asked) = (0, None, None);
             }
         }

@@ -1,3 +1,5 @@
+//! What QCLM decides for each cause.
+
 use super::*;
 
 fn means() -> Means {

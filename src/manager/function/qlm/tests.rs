@@ -1,3 +1,5 @@
+//! What QLM makes of alerts and diagnoses.
+
 use super::*;
 
 fn diagnosis(cause: &str) -> Diagnosis {

@@ -1,6 +1,7 @@
 //! What the network has to restore a QKD link with: spare channels, paths and relays (10.1.1 step 7).
 
 use super::Network;
+use crate::alarm::AlarmList;
 use crate::facts::{CrossConnect, Facts, Port, Report};
 use crate::function::qclm::{Means, SparePath};
 use crate::model::ResourceId;
@@ -17,13 +18,16 @@ pub(super) fn of(link_id: &ResourceId, network: Network<'_>) -> Means {
         link_id: link_id.clone(),
         module_id: ends().next().map(|end| end.module_id.clone()),
         backup_channel: backup,
-        spare_path: link.switches.iter().find_map(|device| spare_path(link_id, network.reports.get(device)?)),
+        spare_path: link
+            .switches
+            .iter()
+            .find_map(|device| spare_path(link_id, network.reports.get(device)?, network.alarms)),
         spare_relay: link.relay_points.iter().find_map(|device| spare_relay(network.reports.get(device)?)),
     }
 }
 
 /// Two enabled ports that are in no cross-connect in service: the first for light that comes in, the last for where it goes.
-fn spare_path(link_id: &ResourceId, report: &Report) -> Option<SparePath> {
+fn spare_path(link_id: &ResourceId, report: &Report, alarms: &AlarmList) -> Option<SparePath> {
     let Facts::OpticalSwitch(switch) = &report.facts else { return None };
     let in_use = |name: &str| {
         let in_service = |connect: &&CrossConnect| connect.service_state.as_deref().is_none_or(|s| s == "in-service");
@@ -46,8 +50,14 @@ fn spare_path(link_id: &ResourceId, report: &Report) -> Option<SparePath> {
         let (input, output) = (standby.input.clone(), standby.output.clone());
         return Some(SparePath { switch_id, cross_connect: standby.name.clone(), input, output });
     }
-    let free =
-        |port: &&Port| port.link_id.is_none() && port.admin_state.as_deref() != Some("disabled") && !in_use(&port.name);
+    let is_faulty = |port: &str| {
+        let port = format!("{switch_id}:port:{port}");
+        alarms.of_resource(&port).any(|alarm| !alarm.is_cleared)
+    };
+    let free = |port: &&Port| {
+        let is_enabled = port.admin_state.as_deref() != Some("disabled");
+        port.link_id.is_none() && is_enabled && !in_use(&port.name) && !is_faulty(&port.name)
+    };
     let mut spare = switch.port.iter().filter(free);
     let (input, output) = (spare.next()?, spare.next()?);
     let cross_connect = of_link.name.clone();
@@ -59,6 +69,7 @@ fn spare_relay(report: &Report) -> Option<(ResourceId, String)> {
     let spare = relay_point
         .relay
         .iter()
-        .find(|relay| relay.usage.as_deref() == Some("backup") && relay.enabled != Some(true))?;
+        // `enabled` is true where it is not told.
+        .find(|relay| relay.usage.as_deref() == Some("backup") && relay.enabled == Some(false))?;
     Some((report.id.clone()?, spare.name.clone()))
 }
