@@ -52,8 +52,9 @@ impl Netconfd {
         let _ = std::fs::create_dir("/run/sshd");
         let run = |program: &str, arguments: &[String]| {
             let log = std::fs::File::create(directory.join(program.rsplit('/').next().unwrap())).unwrap();
-            let child = Command::new(program).args(arguments).env("HOME", directory).stdin(Stdio::null());
-            child.stderr(log.try_clone().unwrap()).stdout(log).spawn().unwrap()
+            let mut command = Command::new(program);
+            command.args(arguments).env("HOME", directory).stdin(Stdio::null());
+            command.stderr(log.try_clone().unwrap()).stdout(log).spawn().unwrap()
         };
         let netconfd = run(
             "/usr/sbin/netconfd",
