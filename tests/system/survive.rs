@@ -15,7 +15,7 @@ async fn acknowledge(manager: &Client, alarm: &Value) {
          <alarm-type-qualifier>{qualifier}</alarm-type-qualifier>\
          <set-operator-state><state>ack</state><text>seen</text></set-operator-state>\
          </alarm></alarm-list></alarms></action>",
-        resource = resource.replace("qkdn-manager:", "m:").replacen("[m:resource-id", "[m:resource-id", 1),
+        resource = resource.replace("qkdn-manager:", "m:"),
         qualifier = leaf("alarm-type-qualifier"),
     );
     manager.rpc(&request).await.unwrap();
