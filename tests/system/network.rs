@@ -120,6 +120,13 @@ impl Network {
         assert!(self.demo.child.wait().unwrap().success(), "{}", self.demo.log());
     }
 
+    /// SIGTERM, and it ends well.
+    pub fn end_manager(&mut self) {
+        let mut manager = self.manager.take().expect("it was started");
+        assert!(Command::new("kill").args(["-TERM", &manager.child.id().to_string()]).status().unwrap().success());
+        assert!(manager.child.wait().unwrap().success(), "{}", manager.log());
+    }
+
     pub fn kill_manager(&mut self) {
         self.manager.take().expect("it was started").kill();
     }

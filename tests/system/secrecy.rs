@@ -97,7 +97,7 @@ async fn no_tree_notification_log_or_table_holds_a_key() {
         manager.inject(device, fault).await;
     }
     manager.alarm("urn:qkdn:lab:link:ab", "qber-threshold-exceeded", false).await;
-    manager.alarm("urn:qkdn:lab:link:bc", "qkd-link-down", false).await;
+    manager.alarm("urn:qkdn:lab:switch:os:port:p1", "port-fault", false).await;
     manager.alarm("urn:qkdn:lab:module:bc-tx", "module-tamper", false).await;
     let metering = "<get-metering-records xmlns=\"urn:qkdn:yang:qkdn-mk\"/>";
     let metered = manager.execute("km-a", metering).await.unwrap();
