@@ -27,7 +27,7 @@ const DIAGNOSTIC_PATIENCE: SignedDuration = SignedDuration::from_secs(30);
 /// An action that failed is sent again after so long: a controller that restarts is back by then.
 const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(5);
 
-/// A run waits so long for a controller to be connected before it fails openly: one that restarts, or the manager, is back by then.
+/// A run waits so long for a controller to be connected before it says so: one that restarts, or the manager, is back by then.
 const CONTROLLER_PATIENCE: SignedDuration = SignedDuration::from_secs(5);
 
 /// Tries of one action; then the next alternative is taken, and after the last the run has failed.
@@ -457,20 +457,15 @@ impl Incident {
             return self.end(RunState::NoAction, "the failure was over before a controller took an action", now, out);
         }
         let Some((controller, _)) = controllers.into_iter().next() else {
-            // Failed, but not ended: it goes on with the first controller that is there.
-            if self.active.run.state != RunState::Failed && now.duration_since(*since) >= CONTROLLER_PATIENCE {
-                let done = Done::by(Function::Qclm, "not sent: no controller is connected; it is sent when one is");
-                let operation_id = Some(action.operation_id.clone());
-                self.active.step(8, Done { operation_id, ..done }, now, out);
-                self.active.run.state = RunState::Failed;
-                self.active.run.outcome = Some("no controller is connected".to_owned());
+            // It runs on, and says what it waits for; the first controller that is there gets the action.
+            if self.active.run.outcome.is_none() && now.duration_since(*since) >= CONTROLLER_PATIENCE {
+                let outcome = format!("waits for a controller to send {} to: none is connected", short(&action.kind));
+                self.active.run.outcome = Some(outcome);
                 self.active.changed(out);
             }
             return;
         };
-        if self.active.run.state == RunState::Failed {
-            self.active.run.state = RunState::Running;
-            self.active.run.outcome = None;
+        if self.active.run.outcome.take().is_some() {
             self.active.changed(out);
         }
         *asked = Some(now);

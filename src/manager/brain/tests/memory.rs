@@ -12,7 +12,8 @@ pub struct Memory {
     networks: BTreeMap<String, Network>,
     inconsistencies: Vec<Inconsistency>,
     alarms: BTreeMap<AlarmKey, Alarm>,
-    runs: BTreeMap<String, (Run, Vec<Step>)>,
+    /// By number.
+    runs: BTreeMap<u64, (Run, Vec<Step>)>,
     last_alarm: u64,
 }
 
@@ -32,12 +33,19 @@ impl Memory {
             }
             Record::AlarmPurged(key) => drop(self.alarms.remove(&key)),
             Record::Run(run) => {
-                let steps = self.runs.remove(&run.run_id).map(|(_, steps)| steps).unwrap_or_default();
-                self.runs.insert(run.run_id.clone(), (run, steps));
+                let steps = self.runs.remove(&number(&run.run_id)).map(|(_, steps)| steps).unwrap_or_default();
+                self.runs.insert(number(&run.run_id), (run, steps));
             }
-            Record::Step(step) => self.runs.get_mut(&step.run_id).expect("a run comes before its steps").1.push(step),
+            Record::Step(step) => {
+                self.runs.get_mut(&number(&step.run_id)).expect("a run comes before its steps").1.push(step)
+            }
             Record::Performance(_) | Record::Intervals(_) | Record::Audit(_) => {}
         }
+    }
+
+    /// All runs ever with their steps, those that ended too; the oldest first.
+    pub fn runs(&self) -> impl Iterator<Item = &(Run, Vec<Step>)> {
+        self.runs.values()
     }
 
     pub fn recovered(&self) -> Recovered {
@@ -49,7 +57,7 @@ impl Memory {
             alarms: self.alarms.values().cloned().collect(),
             runs: self.runs.values().filter(|(run, _)| run.ended.is_none()).cloned().collect(),
             last_alarm: self.last_alarm,
-            last_run: self.runs.keys().map(|id| number(id)).max().unwrap_or(0),
+            last_run: self.runs.keys().max().copied().unwrap_or(0),
         }
     }
 }

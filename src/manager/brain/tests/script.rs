@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
+use super::memory::Memory;
 use super::network;
 use crate::brain::Manager;
 use crate::facts::{Diagnosis, Report};
@@ -15,6 +16,8 @@ use crate::record::{Alarm, Record, Run, Step};
 pub struct Script {
     manager: Manager,
     pub now: Timestamp,
+    memory: Memory,
+    /// What the memory would give back now.
     kept: Recovered,
     /// All steps and runs ever, those that ended too.
     pub runs: Vec<(Run, Vec<Step>)>,
@@ -30,7 +33,14 @@ impl Script {
     pub fn new() -> Script {
         let (manager, first) = Manager::recover(Recovered::default(), at(0));
         assert_eq!(first, []);
-        Script { manager, now: at(0), kept: Recovered::default(), runs: Vec::new(), golden: String::new() }
+        Script {
+            manager,
+            now: at(0),
+            memory: Memory::default(),
+            kept: Recovered::default(),
+            runs: Vec::new(),
+            golden: String::new(),
+        }
     }
 
     /// All devices of a network are planned, connected and read. What comes of it is not in the golden file.
@@ -91,10 +101,8 @@ impl Script {
 
     /// The manager is killed, and started again with what its store holds; the devices are read again.
     pub fn restart(&mut self, reports: &[(&str, Report)]) -> Vec<Effect> {
-        let mut recovered = self.kept.clone();
-        recovered.runs = self.runs.iter().filter(|(run, _)| run.ended.is_none()).cloned().collect();
         writeln!(self.golden, "{}", json!({"at": self.now, "restart": {}})).unwrap();
-        let (manager, first) = Manager::recover(recovered, self.now);
+        let (manager, first) = Manager::recover(self.memory.recovered(), self.now);
         self.manager = manager;
         self.decided(&first);
         let golden = std::mem::take(&mut self.golden);
@@ -117,38 +125,10 @@ impl Script {
             if !matches!(effect, Effect::Store(Record::Device(_) | Record::Resource(_))) {
                 writeln!(self.golden, "{}", json!({"effect": effect})).unwrap();
             }
-            if let Effect::Store(record) = effect {
-                self.keep(record);
-            }
+            self.memory.keep(effect);
         }
-    }
-
-    fn keep(&mut self, record: &Record) {
-        let kept = &mut self.kept;
-        let number = |id: &str| id.rsplit('-').next().unwrap().parse().unwrap();
-        match record.clone() {
-            Record::Device(state) => put(&mut kept.devices, *state, |state| state.name.clone()),
-            Record::Resource(resource) => put(&mut kept.resources, *resource, |resource| resource.resource_id.clone()),
-            Record::Network(network) => put(&mut kept.networks, network, |network| network.network_id.clone()),
-            Record::Inconsistencies(all) => kept.inconsistencies = all,
-            Record::Alarm(alarm) => {
-                kept.last_alarm = kept.last_alarm.max(number(&alarm.alarm_id));
-                put(&mut kept.alarms, *alarm, |alarm| alarm.key.clone());
-            }
-            Record::AlarmPurged(key) => kept.alarms.retain(|alarm| alarm.key != key),
-            Record::Run(run) => {
-                kept.last_run = kept.last_run.max(number(&run.run_id));
-                match self.runs.iter_mut().find(|(known, _)| known.run_id == run.run_id) {
-                    Some((known, _)) => *known = run,
-                    None => self.runs.push((run, Vec::new())),
-                }
-            }
-            Record::Step(step) => {
-                let run = self.runs.iter_mut().find(|(run, _)| run.run_id == step.run_id);
-                run.expect("a step comes after its run").1.push(step);
-            }
-            other => assert!(!matches!(other, Record::DeviceForgotten(_)), "no test forgets a device"),
-        }
+        self.kept = self.memory.recovered();
+        self.runs = self.memory.runs().cloned().collect();
     }
 
     pub fn alarms(&self) -> &[Alarm] {
@@ -188,13 +168,6 @@ impl Script {
 /// Effects that belong to 10.1.1, among those of a start.
 fn is_of_procedure(effect: &Effect) -> bool {
     matches!(effect, Effect::Diagnose { .. } | Effect::Control { .. })
-}
-
-fn put<T, K: PartialEq>(all: &mut Vec<T>, new: T, key: impl Fn(&T) -> K) {
-    match all.iter_mut().find(|known| key(known) == key(&new)) {
-        Some(known) => *known = new,
-        None => all.push(new),
-    }
 }
 
 /// The devices that are asked for a diagnosis, and for which run.
