@@ -23,6 +23,8 @@ mod managed;
 mod manager_and_agent;
 #[path = "system/network.rs"]
 mod network;
+#[path = "system/operator.rs"]
+mod operator;
 #[path = "system/program.rs"]
 mod program;
 #[path = "system/secrecy.rs"]

@@ -11,8 +11,16 @@ use crate::workspace;
 pub const TO_BUILD: &[&str] = &["build-essential", "cmake", "libpcre2-dev", "pkg-config"];
 
 /// What the tests need besides: the interpreter of the foreign clients, a client, a server and YANG checkers of others.
-pub const TO_TEST: &[&str] =
-    &["python3-venv", "openssh-client", "netconfd", "yangcli", "libyuma-base", "libyang2-tools", "yangdump"];
+pub const TO_TEST: &[&str] = &[
+    "python3-venv",
+    "openssh-client",
+    "openssh-server",
+    "netconfd",
+    "yangcli",
+    "libyuma-base",
+    "libyang2-tools",
+    "yangdump",
+];
 
 /// What the benchmark needs: Debian's server, which stands behind OpenSSH's.
 pub const TO_BENCH: &[&str] = &["netconfd", "openssh-server", "openssh-client", "python3-venv"];
