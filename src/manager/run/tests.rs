@@ -143,6 +143,13 @@ async fn a_prepared_manager_runs_and_keeps_what_it_is_told() {
 
     std::fs::remove_file(home.join("devices.json")).unwrap();
     let manager = start(&made).await;
+    // It serves before the brain has heard.
+    let heard = async {
+        while manager.heard.lock().unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, heard).await.unwrap();
     assert_eq!(manager.heard.lock().unwrap().clone(), ["l1-tx:1"]);
     manager.stop().await;
 }
