@@ -14,7 +14,7 @@ use crate::record::{Alarm, AlarmKey, MAX_STATUS_CHANGES, OperatorStateChange, St
 
 /// Alarms in the list: the 250,000 outstanding ones of the largest network management systems, at about a kilobyte each. When it is full,
 /// those that were cleared longest ago make room; while none is cleared, new alarms are refused and counted.
-const MAX_ALARMS: usize = 250_000;
+pub const MAX_ALARMS: usize = 250_000;
 
 /// The manager, as a reporter of alarms of its own.
 pub const OWN: &str = "";
