@@ -1,4 +1,4 @@
-//! `cargo xtask bench netconf`: Debian's netconfd and `qkdn serve` in turn, and the ratio of what they do.
+//! `cargo xtask bench`: a network under one manager; and Debian's netconfd and `qkdn serve` in turn, and the ratio of what they do.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +9,10 @@ use self::server::{Netconfd, Ours, Server, Target};
 use crate::process::{Doing, Failure, Outcome, output, run};
 use crate::{apt, setup, test, workspace};
 
+mod network;
 mod server;
+
+pub use network::network;
 
 /// The rows of the table: the load client's name for it, ours, and the ratio that we set ourselves.
 const ROWS: &[(&str, &str, f64)] = &[

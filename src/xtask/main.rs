@@ -57,6 +57,15 @@ enum Bench {
         #[arg(long)]
         only_netconfd: bool,
     },
+    /// A generated network under one manager: time to operational, memory, CPU at rest, fault to alarm, restart
+    Network {
+        /// About how many agents there are
+        #[arg(long, default_value_t = 200)]
+        agents: usize,
+        /// Measure this qkdn, and build none
+        #[arg(long, value_name = "FILE")]
+        binary: Option<std::path::PathBuf>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -68,6 +77,9 @@ fn main() -> ExitCode {
         Task::Demo { arguments } => demo::run_demo(&arguments).map(|()| true),
         Task::Bench { what: Bench::Netconf { seconds, only_netconfd } } => {
             bench::netconf(seconds, only_netconfd).map(|()| true)
+        }
+        Task::Bench { what: Bench::Network { agents, binary } } => {
+            bench::network(agents, binary.as_deref()).map(|()| true)
         }
     };
     match outcome {

@@ -86,10 +86,10 @@ impl Server for Netconfd {
             .arg(format!("--target={}", target.name()))
             .args(["--access-control=off", "--no-startup", "--log-level=error", "--max-sessions=500"])
             .env("HOME", directory);
-        let netconfd = Running::new(netconfd, directory)?;
+        let netconfd = Running::new(&mut netconfd, directory)?;
         let mut sshd = daemon("sshd")?;
         sshd.args(["-D", "-e", "-f"]).arg(&config);
-        let mut sshd = Running::new(sshd, directory)?;
+        let mut sshd = Running::new(&mut sshd, directory)?;
         sshd.await_greeting(address)?;
         let user = output(Command::new("id").arg("-un"))?.trim().to_owned();
         Ok(Self { netconfd, sshd, address, user })
@@ -133,7 +133,7 @@ impl Server for Ours {
         }
         command.args(["--superuser", "admin", "--host-key"]).arg(directory.join("host-key"));
         command.arg("--state-dir").arg(directory.join("state"));
-        let mut qkdn = Running::new(command, directory)?;
+        let mut qkdn = Running::new(&mut command, directory)?;
         qkdn.await_greeting(address)?;
         Ok(Self { qkdn, address })
     }
@@ -156,15 +156,15 @@ impl Server for Ours {
 }
 
 /// A program with its output in a log file; it ends with us.
-struct Running {
+pub struct Running {
     child: Child,
     name: String,
     log: std::path::PathBuf,
 }
 
 impl Running {
-    fn new(mut command: Command, directory: &Path) -> Outcome<Self> {
-        let name = line(&command).split(' ').next().unwrap_or_default().to_owned();
+    pub fn new(command: &mut Command, directory: &Path) -> Outcome<Self> {
+        let name = line(command).split(' ').next().unwrap_or_default().to_owned();
         let log = directory.join(format!("{name}.log"));
         let file = File::create(&log).doing(log.display())?;
         command.stdin(Stdio::null()).stderr(file.try_clone().doing(log.display())?).stdout(file);
@@ -172,14 +172,28 @@ impl Running {
         Ok(Self { child, name, log })
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Fails, with what it logged, where it has ended.
+    pub fn still_runs(&mut self) -> Outcome {
+        let Some(status) = self.child.try_wait().doing(&self.name)? else { return Ok(()) };
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        Err(Failure::new(format!("{}: {status}\n{}", self.name, log.trim_end())))
+    }
+
+    /// Ends it at once, as SIGKILL does.
+    pub fn kill(mut self) -> Outcome {
+        self.child.kill().doing(&self.name)?;
+        self.child.wait().doing(&self.name).map(|_| ())
+    }
+
     /// Waits until an SSH server greets at `address`.
     fn await_greeting(&mut self, address: SocketAddr) -> Outcome {
         let end = Instant::now() + START_LIMIT;
         while Instant::now() < end {
-            if let Some(status) = self.child.try_wait().doing(&self.name)? {
-                let log = fs::read_to_string(&self.log).unwrap_or_default();
-                return Err(Failure::new(format!("{}: {status}\n{}", self.name, log.trim_end())));
-            }
+            self.still_runs()?;
             let mut greeting = [0; 4];
             let greeted = TcpStream::connect_timeout(&address, Duration::from_secs(1)).and_then(|mut stream| {
                 stream.set_read_timeout(Some(Duration::from_secs(1)))?;
@@ -194,7 +208,7 @@ impl Running {
     }
 
     /// Asks it to end, and waits until it has.
-    fn stop(mut self) -> Outcome {
+    pub fn stop(mut self) -> Outcome {
         output(Command::new("kill").arg(self.child.id().to_string()))?;
         let end = Instant::now() + STOP_LIMIT;
         while Instant::now() < end {

@@ -1,0 +1,184 @@
+//! `cargo xtask bench network`: a generated network in one process, its manager in another, and what both take (Y.3804 clause 9).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::server::Running;
+use crate::process::{Doing, Failure, Outcome, output, run};
+use crate::{apt, setup, test, workspace};
+
+/// A network that is not up by then has failed.
+const UP_LIMIT: Duration = Duration::from_secs(300);
+/// An alarm that is not listed by then has been lost.
+const ALARM_LIMIT: Duration = Duration::from_secs(60);
+/// How often the files and the manager are looked at; each look at the manager is a process and a session of its own.
+const LOOK: Duration = Duration::from_millis(100);
+/// After the last device is operational, the first collections are let pass before rest is measured.
+const SETTLE: Duration = Duration::from_secs(15);
+/// Over how long CPU at rest is measured.
+const REST: Duration = Duration::from_secs(20);
+/// Agents of a generated network per node: a KM, and a module at both ends of some 1.3 links.
+const AGENTS_PER_NODE: f64 = 3.6;
+
+/// Builds, or takes `binary`, and measures a network of about `agents` agents, each figure printed as soon as it is known.
+pub fn network(agents: usize, binary: Option<&Path>) -> Outcome {
+    let qkdn = match binary {
+        Some(binary) => binary.to_owned(),
+        None => {
+            apt::install(apt::TO_BUILD)?;
+            setup::modules()?;
+            run(&mut test::cargo_command(&["build", "--release", "--package", "qkdn", "--bin", "qkdn"]))?;
+            test::binary("release")
+        }
+    };
+    let directory = workspace::target().join("bench").join("network");
+    // Left there at the end, for its logs.
+    if directory.exists() {
+        fs::remove_dir_all(&directory).doing(directory.display())?;
+    }
+    for part in ["agents-log", "manager-log"] {
+        fs::create_dir_all(directory.join(part)).doing(directory.display())?;
+    }
+    Network { qkdn, demo: directory.join("demo"), directory }.measure(agents)
+}
+
+struct Network {
+    qkdn: PathBuf,
+    directory: PathBuf,
+    /// What `qkdn demo` calls its directory.
+    demo: PathBuf,
+}
+
+impl Network {
+    fn measure(&self, wanted: usize) -> Outcome {
+        let topology = self.directory.join("topology.toml");
+        let nodes = ((wanted as f64 / AGENTS_PER_NODE).round() as usize).max(2);
+        output(
+            Command::new(&self.qkdn).args(["sim", "generate", "--nodes", &nodes.to_string(), "--file"]).arg(&topology),
+        )?;
+
+        let begun = Instant::now();
+        let mut command = Command::new(&self.qkdn);
+        command.args(["demo", "--no-manager", "--port-base", "0", "--dir"]).arg(&self.demo);
+        let mut agents = Running::new(command.arg("--topology").arg(&topology), &self.directory.join("agents-log"))?;
+        let published = self.demo.join("demo.json");
+        await_that("the agents serve", UP_LIMIT, || {
+            agents.still_runs()?;
+            Ok(published.exists())
+        })?;
+        figure("agents' process: start to all serving", begun.elapsed().as_secs_f64(), "s");
+
+        let begun = Instant::now();
+        let mut manager = self.start_manager()?;
+        let devices = self.await_operational(&mut manager)?;
+        println!("{nodes} nodes, {devices} devices");
+        figure("manager: start to all devices operational", begun.elapsed().as_secs_f64(), "s");
+
+        thread::sleep(SETTLE);
+        let before = (cpu_seconds(agents.id())?, cpu_seconds(manager.id())?);
+        let begun = Instant::now();
+        thread::sleep(REST);
+        let took = begun.elapsed().as_secs_f64();
+        let share = |after: f64, before: f64| 100.0 * (after - before) / took;
+        figure("agents' process: CPU at rest", share(cpu_seconds(agents.id())?, before.0), "% of a core");
+        figure("manager: CPU at rest", share(cpu_seconds(manager.id())?, before.1), "% of a core");
+        for (name, process) in [("agents' process", &agents), ("manager", &manager)] {
+            let resident = resident_mib(process.id())?;
+            figure(&format!("{name}: resident memory"), resident, "MiB");
+            figure(&format!("{name}: the same per device"), resident / devices as f64, "MiB");
+        }
+
+        self.fault(&topology)?;
+
+        // At once, with nothing put in order.
+        let begun = Instant::now();
+        manager.kill()?;
+        let mut manager = self.start_manager()?;
+        self.await_operational(&mut manager)?;
+        figure("manager: kill -9 and start to all operational again", begun.elapsed().as_secs_f64(), "s");
+        manager.stop()?;
+        agents.stop()
+    }
+
+    fn start_manager(&self) -> Outcome<Running> {
+        let mut command = Command::new(&self.qkdn);
+        command.args(["manager", "run", "--config"]).arg(self.demo.join("manager/manager.toml"));
+        Running::new(&mut command, &self.directory.join("manager-log"))
+    }
+
+    /// Asks the manager until every device is operational; how many there are.
+    fn await_operational(&self, manager: &mut Running) -> Outcome<usize> {
+        let mut devices = 0;
+        await_that("all devices are operational", UP_LIMIT, || {
+            manager.still_runs()?;
+            // Refused until the manager listens.
+            let Ok(status) = self.ask(&["status"]) else { return Ok(false) };
+            devices = number(&status, "devices").unwrap_or(0);
+            Ok(devices > 0 && number(&status, "devices-operational") == Some(devices))
+        })?;
+        Ok(devices)
+    }
+
+    /// Cuts the first link, and waits for one more alarm than there was.
+    fn fault(&self, topology: &Path) -> Outcome {
+        let text = fs::read_to_string(topology).doing(topology.display())?;
+        let link = text.split("[[link]]").nth(1).and_then(|link| link.split("name = \"").nth(1)?.split('"').next());
+        let link = link.ok_or_else(|| Failure::new(format!("{}: no link", topology.display())))?;
+        let alarms = || Ok(self.ask(&["alarm", "list"])?.matches("\"alarm-type-id\"").count());
+        let before: usize = alarms()?;
+        let begun = Instant::now();
+        self.ask(&["sim", "fault", link, "--fibre-cut"])?;
+        figure("`qkdn sim fault` itself", begun.elapsed().as_secs_f64(), "s");
+        await_that("the fault is an alarm", ALARM_LIMIT, || Ok(alarms()? > before))?;
+        figure("fibre cut asked for to its alarm listed", begun.elapsed().as_secs_f64(), "s");
+        Ok(())
+    }
+
+    /// The answer of the command line in JSON.
+    fn ask(&self, arguments: &[&str]) -> Outcome<String> {
+        output(Command::new(&self.qkdn).arg("--dir").arg(&self.demo).args(["-o", "json"]).args(arguments))
+    }
+}
+
+fn figure(what: &str, value: f64, unit: &str) {
+    println!("{what:<52} {value:>10.2} {unit}");
+}
+
+fn await_that(what: &str, limit: Duration, mut holds: impl FnMut() -> Outcome<bool>) -> Outcome {
+    let end = Instant::now() + limit;
+    while !holds()? {
+        if Instant::now() > end {
+            return Err(Failure::new(format!("{what}: not within {limit:?}")));
+        }
+        thread::sleep(LOOK);
+    }
+    Ok(())
+}
+
+/// A number of the outermost object, by its name, which no other member has.
+fn number(json: &str, name: &str) -> Option<usize> {
+    let value = json.split_once(&format!("\"{name}\":"))?.1.trim_start();
+    value.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// Memory of a process that is in RAM, MiB (proc(5), VmRSS).
+fn resident_mib(process: u32) -> Outcome<f64> {
+    let file = format!("/proc/{process}/status");
+    let text = fs::read_to_string(&file).doing(&file)?;
+    let kib = text.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<f64>().ok());
+    kib.map(|kib| kib / 1024.0).ok_or_else(|| Failure::new(format!("{file}: no VmRSS")))
+}
+
+/// CPU time of a process so far in user and system mode, seconds (proc(5), utime and stime, in ticks of 1/100 s).
+fn cpu_seconds(process: u32) -> Outcome<f64> {
+    let file = format!("/proc/{process}/stat");
+    let text = fs::read_to_string(&file).doing(&file)?;
+    // The name, in parentheses, may have spaces; utime and stime are the 12th and 13th fields after it.
+    let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok());
+    let both = ticks(11).zip(ticks(12)).map(|(user, system)| (user + system) / 100.0);
+    both.ok_or_else(|| Failure::new(format!("{file}: no CPU times")))
+}
