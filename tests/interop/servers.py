@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import random
 import shutil
 import socket
 import subprocess
@@ -18,7 +19,7 @@ class Server:
     """A running server, and how to log in to it."""
 
     def __init__(self, name, directory):
-        self.host, self.port = HOST, free_port()
+        self.host = HOST
         self.directory = directory
         self.key = keypair(directory / "client-key")
         self.empty_file = directory / "empty"
@@ -26,6 +27,7 @@ class Server:
         self.programs = []
         with open(HERE / "servers" / f"{name}.toml", "rb") as file:
             self.description = tomllib.load(file)
+        self.port = free_port(self.description.get("ports", 1))
         self.user = self.description["user"]
         self.password = self.description.get("password")
         self.scenario = self.description["scenario"]
@@ -114,7 +116,24 @@ def keypair(file):
     return file
 
 
-def free_port():
+def free_port(count=1):
+    """A port that is free, and the next ones too. More than one are taken from below those that outgoing connections are given."""
+    if count == 1:
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            return probe.getsockname()[1]
+    for base in random.sample(range(20000, 30000, count), 100):
+        if all(is_free(port) for port in range(base, base + count)):
+            return base
+    raise RuntimeError(f"no {count} ports in a row are free")
+
+
+def is_free(port):
     with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return probe.getsockname()[1]
+        # As the servers do it: a port that an ended connection lingers on is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True

@@ -36,7 +36,7 @@ With netopeer2-cli, at its prompt:
   auth keys add {public} {private}
   knownhosts --mode skip
   connect --ssh --host {address} --port {port} --login {USER}
-  get --filter-xpath /ietf-alarms:alarms
+  get
 
 With ncclient, which shows the alarms and leaves you at Python's prompt:
 
