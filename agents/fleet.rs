@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use netconf::server::record::{make_directory, replace};
 use netconf::transport::ssh;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use thiserror::Error;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agent::system_clock;
 use crate::config::Config;
+use crate::controller::client::Entry;
 use crate::network::Network;
 use crate::run::{self, RunError};
 use crate::topology::{AgentKind, AgentPlan, Topology};
@@ -280,21 +281,6 @@ fn write_config(member: &Member, options: &Options, index: usize) -> Result<(), 
     write(config, &text)
 }
 
-/// An entry of `directory.json`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Entry {
-    pub kind: AgentKind,
-    pub name: String,
-    pub resource_id: String,
-    pub address: String,
-    pub port: u16,
-    /// Public, in OpenSSH's form.
-    pub host_key: String,
-    /// As whom to log in.
-    pub user: String,
-}
-
 fn write_directory(directory: &Path, members: &[Member]) -> Result<(), FleetError> {
     let entries: Vec<Entry> = members
         .iter()
@@ -306,7 +292,7 @@ fn write_directory(directory: &Path, members: &[Member]) -> Result<(), FleetErro
             address: member.address.clone(),
             port: member.port,
             host_key: member.host_key.clone(),
-            user: "controller".to_owned(),
+            user: Some("controller".to_owned()),
         })
         .collect();
     let text = serde_json::to_string_pretty(&entries).map_err(|error| FleetError::File(error.to_string()))?;

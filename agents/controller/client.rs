@@ -10,8 +10,8 @@ use netconf::transport::ssh::{ConnectError, Credential, HostKeyCheck, Target, co
 use netconf::yang::edit::read_known_data;
 use netconf::yang::serde::from_path;
 use netconf::yang::{Schema, Tree};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::task::JoinSet;
 
@@ -33,7 +33,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 const RETRIES: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
 
 /// One agent, as the directory has it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Entry {
     pub kind: AgentKind,

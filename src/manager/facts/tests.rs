@@ -3,6 +3,7 @@
 use netconf::xml::{Document, Limits};
 use netconf::yang::edit::read_data;
 
+use super::told::resource_of;
 use super::*;
 use crate::schema::device_schema;
 
