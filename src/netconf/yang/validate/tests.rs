@@ -1,10 +1,11 @@
 //! Tests of constraints: each error's tag, app-tag and path, `when`, and that the mirror follows.
 
 use super::*;
-use crate::error::ErrorTag;
+use crate::error::{ErrorInfo, ErrorTag};
 use crate::xml::{Document, Limits};
 use crate::yang::edit::{self, Operation};
 use crate::yang::fixture;
+use crate::yang::value::Value;
 
 fn edited(tree: &Tree, config: &str) -> Tree {
     let text = format!("<config xmlns:nc=\"{}\">{config}</config>", edit::NETCONF_NAMESPACE);
