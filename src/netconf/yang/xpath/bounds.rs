@@ -14,6 +14,8 @@ pub struct Bounds {
     selected: Vec<bool>,
     /// Of each list that is walked, the keys of the only entries that are; None where all may be.
     entries: BTreeMap<NodeId, Option<Vec<Key>>>,
+    /// Nothing is known: it may be led anywhere.
+    everywhere: bool,
 }
 
 impl Bounds {
@@ -34,12 +36,16 @@ impl Bounds {
 
     /// The keys of the only entries of a list that it can look at or select, sorted; None where any may be.
     pub fn keys(&self, list: NodeId) -> Option<&[Key]> {
+        if self.everywhere {
+            return None;
+        }
         self.entries.get(&list)?.as_deref()
     }
 
     pub(super) fn new(schema: &Schema) -> Bounds {
         let count = schema.nodes().count();
-        Bounds { reached: vec![false; count], selected: vec![false; count], entries: BTreeMap::new() }
+        let none = || vec![false; count];
+        Bounds { reached: none(), selected: none(), entries: BTreeMap::new(), everywhere: false }
     }
 
     pub(super) fn reach(&mut self, nodes: &[NodeId]) {
@@ -56,9 +62,6 @@ impl Bounds {
         for &node in nodes {
             let below = schema.subtree(node);
             if below.len() > 1 {
-                for (_, keys) in self.entries.range_mut(node..).filter(|(list, _)| below.contains(&list.number())) {
-                    *keys = None;
-                }
                 for list in schema.nodes().skip(below.start + 1).take(below.len() - 1) {
                     if !list.keys.is_empty() {
                         self.entries.insert(list.id, None);
@@ -71,7 +74,7 @@ impl Bounds {
 
     pub(super) fn everything(&mut self) {
         self.reached.fill(true);
-        self.entries.values_mut().for_each(|keys| *keys = None);
+        self.everywhere = true;
     }
 
     /// A step looks at one entry of a list, or at any.
@@ -100,7 +103,11 @@ impl Bounds {
             self.everything();
         }
         for &node in selected.unwrap_or_default() {
-            self.selected[schema.subtree(node)].fill(true);
+            let below = schema.subtree(node);
+            for list in schema.nodes().skip(below.start + 1).take(below.len() - 1).filter(|n| !n.keys.is_empty()) {
+                self.entries.insert(list.id, None);
+            }
+            self.selected[below].fill(true);
         }
         self
     }

@@ -129,6 +129,11 @@ pub(super) fn compile(text: &str, namespaces: &Namespaces<'_>, context: Option<N
         bounds: Bounds::new(schema),
         leafrefs: Vec::new(),
     };
+    let mut above = context;
+    while let Some(node) = above {
+        compiler.bounds.all_entries(&[node]);
+        above = parent(schema, node);
+    }
     let ast = parse::parse(text)?;
     let (expr, gives) = compiler.expr(&ast, &compiler.current.clone())?;
     let selected = match gives {
