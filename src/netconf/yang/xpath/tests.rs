@@ -1,5 +1,7 @@
 //! Expressions on the fixture: each axis, each function, types and bounds.
 
+mod oracle;
+
 use std::sync::Arc;
 
 use super::*;
