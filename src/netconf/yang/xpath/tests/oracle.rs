@@ -8,17 +8,18 @@ struct Both {
     /// Goes before the schema does.
     theirs: ParsedData,
     ours: Tree,
-    /// With data.
-    modules: usize,
+    /// All nodes here.
+    document: Vec<String>,
+    /// libyang's node-sets are in document order too. They are not behind `//*/*`, and modules are ordered by name there.
+    ordered: bool,
 }
 
 fn both(schema: &Arc<Schema>, xml: &str) -> Both {
     let within = format!("<data>{xml}</data>");
     let document = Document::parse(&within, &Limits::default()).unwrap();
     let ours = edit::read_data(schema, document.root()).unwrap_or_else(|errors| panic!("{errors:?}"));
-    let mut modules: Vec<_> = ours.root().iter().map(|child| schema.node(child.node).module).collect();
-    modules.dedup();
-    Both { ours, modules: modules.len(), theirs: ParsedData::parse(schema.context(), xml).unwrap() }
+    let document = paths(&ours, "//*");
+    Both { theirs: ParsedData::parse(schema.context(), xml).unwrap(), document, ordered: false, ours }
 }
 
 /// How many nodes both select; panics where they differ.
@@ -28,8 +29,10 @@ fn agree(both: &Both, expression: &str) -> usize {
     let mut ours = paths(&both.ours, expression);
     // libyang has no node for the root.
     ours.retain(|path| path != "/");
-    if both.modules > 1 {
-        // libyang has modules in the order of their names, ours is that of their loading.
+    if !both.ordered {
+        let all = &both.document;
+        let places: Vec<usize> = ours.iter().map(|path| all.iter().position(|p| p == path).expect("a node")).collect();
+        assert!(places.is_sorted_by(|a, b| a < b), "{expression} is not in document order: {ours:?}");
         ours.sort();
         theirs.sort();
     }
@@ -176,7 +179,7 @@ const EXPRESSIONS: &[&str] = &[
 
 #[test]
 fn the_fixture() {
-    let data = both(&fixture::schema(), SERVERS);
+    let data = Both { ordered: true, ..both(&fixture::schema(), SERVERS) };
     assert!(EXPRESSIONS.len() >= 100);
     let found: usize = EXPRESSIONS.iter().map(|expression| agree(&data, &expression.replace("F:", "fixture:"))).sum();
     assert!(found > 300, "{found}");
@@ -310,10 +313,11 @@ impl Numbers {
             text += &match self.below(10) {
                 0 => "..".into(),
                 1 => format!("descendant::{}", self.name()),
-                2 => format!("ancestor::{}", self.name()),
+                // In libyang the root is a `*`.
+                2 => format!("ancestor::fixture:{}", self.one(&["server", "servers", "system", "rule"])),
                 3 => format!("following-sibling::{}", self.name()),
                 4 => format!("preceding-sibling::{}", self.name()),
-                5 => format!("self::{}", self.name()),
+                5 => format!("self::fixture:{}", self.one(&["server", "name", "port", "rule"])),
                 _ => self.name(),
             };
             if !text.ends_with('.') && depth > 0 && self.chance(45) {
