@@ -17,6 +17,7 @@ mod axis;
 mod bounds;
 mod compile;
 mod eval;
+mod expr;
 mod function;
 mod lex;
 mod nodes;
@@ -25,8 +26,8 @@ mod value;
 
 pub use bounds::Bounds;
 
-use compile::{Expr, Step};
 use eval::Evaluation;
+use expr::{Expr, Step};
 use nodes::Item;
 
 /// Bytes of an expression. A filter that names a thousand entries one by one has 64 KiB; a longer one is not of use.

@@ -4,8 +4,8 @@
 //! something below can pass, and an entry whose keys are given is looked up.
 
 use super::XPathError;
-use super::compile::{Position, Step, Test};
 use super::eval::{Evaluation, Focus};
+use super::expr::{Position, Step, Test};
 use super::nodes::{At, Item, Place, ROOT};
 use super::parse::Axis;
 use crate::yang::defaults;
@@ -305,7 +305,6 @@ impl<'e> Evaluation<'e> {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one level's state, kept in registers")]
     fn values(
         &mut self,
         above: At,

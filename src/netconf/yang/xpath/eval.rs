@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::compile::{Expr, Path, Position, Start, Step, StepPredicate};
+use super::expr::{Expr, Path, Position, Start, Step, StepPredicate};
 use super::nodes::{At, ROOT, Visited};
 use super::parse::Operator;
 use super::value::{Outcome, text_of};

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::XPathError;
-use super::compile::Expr;
 use super::eval::{Evaluation, Focus};
+use super::expr::Expr;
 use super::nodes::{At, Item};
 use super::value::{BYTES_OF_WORK, Outcome};
 use crate::yang::ffi::RawBase;
