@@ -262,7 +262,7 @@ impl Compiler<'_> {
                 step = next;
                 rest.next();
             }
-            let (compiled, reached) = self.step(step, axis, &nodes, rest.peek().is_some())?;
+            let (compiled, reached) = self.step(step, axis, &nodes, rest.peek().map(|next| next.axis))?;
             steps.push(compiled);
             nodes = reached;
         }
@@ -274,7 +274,7 @@ impl Compiler<'_> {
         ast: &AstStep<'_>,
         axis: Axis,
         from: &Nodes,
-        has_next: bool,
+        next: Option<Axis>,
     ) -> Result<(Step, Nodes), XPathError> {
         let module = |prefix: &str| {
             let known = self.namespaces.module(prefix);
@@ -306,8 +306,13 @@ impl Compiler<'_> {
             AstTest::Name(..) => Test::Named(Named::new(self.schema, reached.nodes.clone())),
             AstTest::Wildcard(Some(_)) => wanted.map_or(Test::Nothing, Test::Module),
             AstTest::Wildcard(None) => Test::Element,
-            // Nothing is below a text node.
-            AstTest::Node => Test::Node { text: !has_next || axis != Axis::DescendantOrSelf },
+            // A text node has nothing below it or beside it.
+            AstTest::Node => Test::Node {
+                text: !matches!(
+                    next,
+                    Some(Axis::Child | Axis::Descendant | Axis::FollowingSibling | Axis::PrecedingSibling)
+                ),
+            },
             AstTest::Text => Test::Text,
             AstTest::None => Test::Nothing,
         };

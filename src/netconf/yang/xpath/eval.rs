@@ -63,12 +63,20 @@ impl<'e> Evaluation<'e> {
         self.outcome(&self.xpath.expr, focus)
     }
 
+    pub fn whole_nodes(&mut self) -> Result<Vec<At>, XPathError> {
+        if !self.xpath.is_node_set {
+            return Err(XPathError::Type("the expression selects no nodes, it is a value".into()));
+        }
+        let focus = self.start();
+        self.nodes(&self.xpath.expr, focus)
+    }
+
     pub fn whole_truth(&mut self) -> Result<bool, XPathError> {
         let focus = self.start();
         self.truth(&self.xpath.expr, focus)
     }
 
-    pub fn start(&self) -> Focus {
+    fn start(&self) -> Focus {
         Focus { at: self.current, position: 1, size: 1 }
     }
 

@@ -433,5 +433,6 @@ impl<'e> Evaluation<'e> {
 
 /// The nearest integer, of two the greater (section 4.4).
 fn round(number: f64) -> f64 {
-    (number + 0.5).floor()
+    let below = number.floor();
+    if number - below >= 0.5 { below + 1.0 } else { below }
 }

@@ -79,6 +79,8 @@ fn axes() {
             vec![],
         ),
         ("/system/name/text()", vec!["/fixture:system/name".into()]),
+        ("/system/name/node() | /system/name", vec!["/fixture:system/name".into()]),
+        ("/system/*/text()/parent::*[. = 'box']", vec!["/fixture:system/name".into()]),
         ("deref(//server[name='c']/backup)/../address", vec![leaf("b", "address")]),
         ("deref(/system/target)/port", vec![leaf("b", "port")]),
         ("//server[name = current()/servers/server/backup]", vec![server("a"), server("b")]),
@@ -142,6 +144,8 @@ fn functions_and_types() {
         ("ceiling(2.1)", "3"),
         ("round(2.5)", "3"),
         ("round(-2.5)", "-2"),
+        ("round(0.49999999999999994)", "0"),
+        ("count(/system/name/node()) + count(/system/name//.)", "3"),
         ("local-name(/system/*[1])", "name"),
         ("name(/servers)", "fixture:servers"),
         ("namespace-uri(/system)", "urn:fixture"),
@@ -241,6 +245,21 @@ fn wrong_expressions() {
     let bad_pattern = XPath::parse("re-match('a', '[')", &namespaces).unwrap();
     assert!(matches!(bad_pattern.boolean(&Context::new(&tree)), Err(XPathError::Value(_))));
     assert!(matches!(XPath::parse("1", &namespaces).unwrap().nodes(&Context::new(&tree)), Err(XPathError::Type(_))));
+}
+
+#[test]
+fn subtrees_are_outermost() {
+    let tree = tree();
+    let subtrees = |expression: &str| {
+        let xpath = XPath::parse(expression, &Namespaces::new(tree.schema())).unwrap();
+        let found = xpath.subtrees(&Context::new(&tree)).unwrap();
+        found.iter().map(|path| path.to_json_form(tree.schema())).collect::<Vec<_>>()
+    };
+    assert_eq!(subtrees("//fixture:*"), ["/fixture:system", "/fixture:servers"]);
+    assert_eq!(subtrees("//* | /"), ["/"]);
+    let server = |name: &str| format!("/fixture:servers/server[name='{name}']");
+    let expected = [server("a"), format!("{}/name", server("b")), server("c")];
+    assert_eq!(subtrees("//server[port != 22] | //server/name | //server/name/text()"), expected);
 }
 
 #[test]
