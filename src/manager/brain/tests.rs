@@ -6,8 +6,6 @@ mod devices;
 mod effect;
 mod link_failure;
 mod memory;
-mod network;
 mod played;
 mod property;
-mod script;
 mod world;
