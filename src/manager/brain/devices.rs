@@ -317,6 +317,10 @@ impl Manager {
 
     fn device_state(&mut self, device: &str, resource_id: &str, state: &str, new: String) {
         let Some(managed) = self.devices.get_mut(device) else { return };
+        let parts = self.reports.get_mut(device).into_iter().flat_map(|report| &mut report.resources);
+        if let Some(part) = parts.into_iter().find(|part| part.resource_id == resource_id && state == "oper-state") {
+            part.oper_state = Some(new.clone());
+        }
         if managed.state.found_id.as_deref() != Some(resource_id) {
             return;
         }

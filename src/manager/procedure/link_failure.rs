@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{ActiveRun, Done};
 use crate::alarm::AlarmList;
 use crate::facts::Diagnosis;
-use crate::function::qclm::{self, Action};
+use crate::function::qclm::{self, Action, RuledOut};
 use crate::function::qlm::{self, Analysis};
 use crate::input::{ControlAction, Effect};
 use crate::layout::Layout;
@@ -94,7 +94,7 @@ impl LinkFailures {
             let decided = steps.iter().find(|step| step.number == 7).and_then(|step| step.data.as_ref());
             let decided = decided.and_then(|data| serde_json::from_str::<Decision>(data).ok());
             let stage = match decided {
-                Some(Decision { alarm_id, action, mut alternatives }) => {
+                Some(Decision { alarm_id, action, mut alternatives, .. }) => {
                     let decided = Box::new(Run { alarm_id, ..run.clone() });
                     alternatives.insert(0, action);
                     // Those that a controller did not accept have a step 8 each.
@@ -255,6 +255,9 @@ struct Decision {
     alarm_id: Vec<String>,
     action: Action,
     alternatives: Vec<Action>,
+    /// What there would be besides, and why it is no alternative.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    ruled_out: Vec<RuledOut>,
 }
 
 impl Incident {
@@ -406,9 +409,10 @@ impl Incident {
         self.active.step(6, Done::by(Function::Xlmo, text).with("qclm").data(status), now, out);
 
         // 7) QCLM makes appropriate control decision(s) to deal with the alert.
+        let means = means::of(&self.link, network);
         let mut actions = match severity {
             Severity::Warning | Severity::Indeterminate => Vec::new(),
-            _ => qclm::decide(*cause, &means::of(&self.link, network)),
+            _ => qclm::decide(*cause, &means),
         };
         if actions.is_empty() {
             let reason =
@@ -424,9 +428,12 @@ impl Incident {
         } else {
             format!("alternatives: {}", others.join(", "))
         };
-        let text = format!("{}: {}; {others}", short(&chosen.kind), chosen.description);
+        let mut text = format!("{}: {}; {others}", short(&chosen.kind), chosen.description);
+        for RuledOut { kind, reason } in &means.ruled_out {
+            text.push_str(&format!("; not {}: {reason}", short(kind)));
+        }
         let alarm_id = self.active.run.alarm_id.clone();
-        let decision = Decision { alarm_id, action: chosen, alternatives: actions };
+        let decision = Decision { alarm_id, action: chosen, alternatives: actions, ruled_out: means.ruled_out };
         let data = serde_json::to_value(&decision).unwrap_or_default();
         let done =
             Done { operation_id: Some(action.operation_id.clone()), ..Done::by(Function::Qclm, text).data(data) };

@@ -31,6 +31,23 @@ fn a_link_that_was_led_around_a_failed_port_can_fail_again() {
     play("y3804-10.1.1/led-around-a-port");
 }
 
+/// Its other pair is as dead: the trace says why it is no alternative. One of two that fails leaves the other.
+#[test]
+fn a_dead_relay_point_is_no_way_around_itself() {
+    play("y3804-10.1.1/dead-relay-point");
+}
+
+#[test]
+fn a_relay_point_with_a_dead_relay_joins_the_other() {
+    play("y3804-10.1.1/dead-relay");
+}
+
+/// Both channels have the same laser.
+#[test]
+fn a_backup_channel_does_not_help_a_failed_laser() {
+    play("y3804-10.1.1/laser");
+}
+
 #[test]
 fn a_link_that_may_be_listened_to_goes_out_of_service() {
     play("y3804-10.1.1/eavesdropping");

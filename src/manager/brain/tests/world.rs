@@ -20,7 +20,8 @@ pub struct World {
 
 impl World {
     /// `line`: nodes a, b and c, joined by QKD links l1 (a to b) and l2 (b to c), with a KM in each node and a controller. `backup`: l1 has a
-    /// backup channel. `switched`: l1 passes optical switch os, which has spare ports. `ring`: l3 joins c to a, too.
+    /// backup channel. `switched`: l1 passes optical switch os, which has spare ports. `relayed`: l1 passes
+    /// relay point rp, which has a spare relay. `ring`: l3 joins c to a, too.
     pub fn named(name: &str) -> World {
         let mut world = World { devices: BTreeMap::new(), sequence: 0 };
         for (link, from, to) in [("l1", "a", "b"), ("l2", "b", "c")] {
@@ -41,6 +42,7 @@ impl World {
                 }
             }
             "switched" => world.switch(),
+            "relayed" => world.relay_point(),
             "ring" => {
                 world.module("l3", "transmitter", "c");
                 world.module("l3", "receiver", "a");
@@ -113,6 +115,22 @@ impl World {
         let ports = ["in", "out", "spare-in", "spare-out"];
         let parts = ports.map(|port| (format!("{}:port:{port}", id("switch", "os")), "switch-port"));
         self.add("os", Kind::OpticalSwitch, "switch", "a", facts, &parts);
+    }
+
+    fn relay_point(&mut self) {
+        let link = id("link", "l1");
+        let segment = |name: &str| json!({"name": name, "link-id": format!("{link}:{name}")});
+        let segments = ["west", "east", "west-2", "east-2"].map(segment);
+        let facts = json!({"RelayPoint": {
+            "segment": segments,
+            "relay": [
+                {"name": "main", "first": "west", "second": "east", "enabled": true},
+                {"name": "spare", "first": "west-2", "second": "east-2", "use": "backup", "enabled": false},
+            ],
+            "state": {"relay-point-id": id("relay-point", "rp")},
+        }});
+        let parts = ["main", "spare"].map(|relay| (format!("{}:relay:{relay}", id("relay-point", "rp")), "relay"));
+        self.add("rp", Kind::RelayPoint, "relay-point", "a", facts, &parts);
     }
 
     /// Merges into what a device reports of its own container.
