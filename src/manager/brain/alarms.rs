@@ -12,7 +12,7 @@ use crate::function::qlm;
 use crate::input::{Effect, Notification};
 use crate::layout::Layout;
 use crate::model::{DeviceName, ResourceId, Severity};
-use crate::procedure::link_failure::Network as View;
+use crate::procedure::Network as View;
 use crate::record::{Alarm, AlarmKey, Inconsistency, Record};
 
 /// Own alarm types of qkdn-alarms, and their classes.

@@ -8,4 +8,5 @@ mod link_failure;
 mod memory;
 mod played;
 mod property;
+mod security;
 mod world;

@@ -56,6 +56,33 @@ pub struct Action {
     pub value: Value,
 }
 
+/// One of these is to be done: the action, or where it fails the first alternative that does not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Choice {
+    pub action: Action,
+    pub alternatives: Vec<Action>,
+}
+
+impl Choice {
+    /// The first is the action; None without any.
+    pub fn of(mut actions: Vec<Action>) -> Option<Choice> {
+        (!actions.is_empty()).then(|| Choice { action: actions.remove(0), alternatives: actions })
+    }
+
+    /// In words.
+    pub fn text(&self) -> String {
+        let name = |action: &Action| action.kind.rsplit(':').next().unwrap_or_default().to_owned();
+        let others: Vec<String> = self.alternatives.iter().map(name).collect();
+        let others = if others.is_empty() {
+            "no alternative".to_owned()
+        } else {
+            format!("alternatives: {}", others.join(", "))
+        };
+        format!("{}: {}; {others}", name(&self.action), self.action.description)
+    }
+}
+
 pub const BACKUP_CHANNEL: &str = "qkdn-types:backup-channel-activation";
 pub const SWITCH_PORT: &str = "qkdn-types:switch-port";
 pub const RELAY_POINT: &str = "qkdn-types:relay-point-switching";
@@ -79,7 +106,7 @@ pub fn decide(cause: Cause, means: &Means) -> Vec<Action> {
     actions.into_iter().flatten().collect()
 }
 
-fn path_modification(means: &Means) -> Action {
+pub(super) fn path_modification(means: &Means) -> Action {
     Action {
         kind: "qkdn-types:path-modification".to_owned(),
         priority: 5,

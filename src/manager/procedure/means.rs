@@ -1,4 +1,4 @@
-//! What the network has to restore a QKD link with: spare channels, paths and relays (10.1.1 step 7).
+//! What the network has to restore a QKD link with: spare channels, paths and relays (10.1.1 step 7, 10.5 step 4).
 
 use super::{Network, short};
 use crate::alarm::AlarmList;
@@ -11,7 +11,7 @@ use crate::record::Alarm;
 const OF_ALL_CHANNELS: [&str; 4] = ["module-fault", "laser-fault", "detector-fault", "qrng-health-failed"];
 
 /// What the network offers for a link, by the devices' own configuration. What shares the equipment that failed is ruled out.
-pub(super) fn of(link_id: &ResourceId, network: Network<'_>) -> Means {
+pub fn of(link_id: &str, network: Network<'_>) -> Means {
     let Some(link) = network.layout.links.get(link_id) else { return Means::default() };
     let ends = || link.end("transmitter").into_iter().chain(&link.ends);
     let mut ruled_out = Vec::new();
@@ -38,7 +38,7 @@ pub(super) fn of(link_id: &ResourceId, network: Network<'_>) -> Means {
         spare_relay(report, network).filter(|_| usable(qclm::RELAY_POINT, failed(report, network)))
     });
     let module_id = ends().next().map(|end| end.module_id.clone());
-    Means { link_id: link_id.clone(), module_id, backup_channel, spare_path, spare_relay, ruled_out }
+    Means { link_id: link_id.to_owned(), module_id, backup_channel, spare_path, spare_relay, ruled_out }
 }
 
 /// Why nothing more is to be expected of a device: it, or all that it joins, has failed.
@@ -79,22 +79,22 @@ fn of_all_channels(module_id: &ResourceId, report: &Report, network: Network<'_>
 }
 
 /// Two enabled ports that are in no cross-connect in service: the first for light that comes in, the last for where it goes.
-fn spare_path(link_id: &ResourceId, report: &Report, alarms: &AlarmList) -> Option<SparePath> {
+fn spare_path(link_id: &str, report: &Report, alarms: &AlarmList) -> Option<SparePath> {
     let Facts::OpticalSwitch(switch) = &report.facts else { return None };
     let in_use = |name: &str| {
         let in_service = |connect: &&CrossConnect| connect.service_state.as_deref().is_none_or(|s| s == "in-service");
         switch.cross_connect.iter().filter(in_service).any(|connect| connect.input == name || connect.output == name)
     };
     let of_link = switch.cross_connect.iter().find(|connect| {
-        connect.link_id.as_ref() == Some(link_id)
+        connect.link_id.as_deref() == Some(link_id)
             || switch.port.iter().any(|port| {
-                (port.name == connect.input || port.name == connect.output) && port.link_id.as_ref() == Some(link_id)
+                (port.name == connect.input || port.name == connect.output) && port.link_id.as_deref() == Some(link_id)
             })
     })?;
     // A cross-connect that is planned for this link and stands by tells its ports itself.
     let standby = switch.cross_connect.iter().find(|connect| {
         connect.name != of_link.name
-            && connect.link_id.as_ref() == Some(link_id)
+            && connect.link_id.as_deref() == Some(link_id)
             && connect.service_state.as_deref() == Some("standby")
     });
     let switch_id = report.id.clone()?;

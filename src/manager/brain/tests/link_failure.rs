@@ -111,3 +111,30 @@ fn a_purged_alarm_is_not_missed() {
 fn the_root_of_a_links_alarms_is_told_over_the_layers() {
     play("y3804-10.1.1/root-over-the-layers");
 }
+
+/// A failure that is told twice is one.
+#[test]
+fn an_action_that_was_accepted_and_fails_gives_way_to_the_next() {
+    play("y3804-10.1.1/action-fails");
+}
+
+/// The first is replayed, the second was read: the manager is killed between them, and goes on each time.
+#[test]
+fn an_action_that_fails_while_nobody_listens_is_heard_of() {
+    play("y3804-10.1.1/action-fails-while-away");
+}
+
+#[test]
+fn what_came_of_an_action_may_be_told_before_the_answer() {
+    play("y3804-10.1.1/told-before-the-answer");
+}
+
+#[test]
+fn an_action_that_failed_when_all_was_over_needs_no_alternative() {
+    play("y3804-10.1.1/over-when-it-failed");
+}
+
+#[test]
+fn a_controller_that_does_not_tell_how_it_ended_is_not_waited_for_for_ever() {
+    play("y3804-10.1.1/silent-controller");
+}

@@ -11,7 +11,7 @@ use super::effect::line;
 use super::memory::Memory;
 use super::world::{World, full};
 use crate::brain::Manager;
-use crate::facts::{Diagnosis, EventContent};
+use crate::facts::{ActionProgress, Diagnosis, EventContent};
 use crate::input::{Effect, Input, PurgeFilter, Recovered, Request, SessionFacts};
 use crate::model::{Function, Severity};
 use crate::record::{AlarmKey, Procedure, Record};
@@ -87,6 +87,11 @@ enum Act {
         oper_state: String,
         time: f64,
     },
+    /// Of the device as a whole.
+    ServiceState {
+        device: String,
+        service_state: String,
+    },
     ConfigChange(String),
     Diagnosed {
         run: String,
@@ -99,6 +104,13 @@ enum Act {
         device: String,
         action: Option<String>,
         error: Option<String>,
+    },
+    /// The controller tells how far it got with an action.
+    Progress {
+        action: String,
+        operation: Option<String>,
+        state: String,
+        text: Option<String>,
     },
     Ack {
         resource: String,
@@ -165,30 +177,33 @@ fn compare(path: &PathBuf, text: &str, came: &[String]) {
 /// Whatever a file says: the steps of 10.1.1 come in the Recommendation's order, and a run that has ended does nothing more.
 fn assert_in_order(effects: &[Effect]) {
     let (mut last, mut ended) = (BTreeMap::new(), BTreeSet::new());
-    let mut links = BTreeSet::new();
+    let mut procedures = BTreeMap::new();
     for effect in effects {
         match effect {
             Effect::Store(Record::Run(run)) => {
-                if run.procedure == Procedure::LinkFailure {
-                    links.insert(run.run_id.clone());
-                }
+                procedures.insert(run.run_id.clone(), run.procedure);
                 if run.ended.is_some() {
                     assert!(ended.insert(run.run_id.clone()), "{} ends twice", run.run_id);
                 }
             }
             Effect::Store(Record::Step(step)) => {
                 assert!(!ended.contains(&step.run_id), "{step:?} of a run that has ended");
-                if links.contains(&step.run_id) {
-                    let before = last.insert(step.run_id.clone(), step.number).unwrap_or(0);
-                    let next = step.number == before + 1 || (step.number == 8 && before == 8);
-                    assert!(next, "step {} of {} after {before}", step.number, step.run_id);
-                    let actor = match step.number {
-                        1..=5 => Function::Qlm,
-                        6 => Function::Xlmo,
-                        _ => Function::Qclm,
-                    };
-                    assert_eq!(step.actor, actor);
-                }
+                let before = last.insert(step.run_id.clone(), step.number).unwrap_or(0);
+                let (actor, again) = match (procedures[&step.run_id], step.number) {
+                    (Procedure::LinkFailure, 1..=5) => (Function::Qlm, None),
+                    (Procedure::LinkFailure, 6) => (Function::Xlmo, None),
+                    (Procedure::LinkFailure, number) => (Function::Qclm, Some(8).filter(|_| number == 8)),
+                    (Procedure::Security, 1..=3) => (Function::Qlm, None),
+                    (Procedure::Security, 4) => (Function::Xlmo, None),
+                    // The next action is sent when the one before is done, or was refused.
+                    (Procedure::Security, number) => {
+                        (Function::Qclm, Some(if number == 5 { before.max(5) } else { 5 }))
+                    }
+                    _ => continue,
+                };
+                let is_next = step.number == before + 1 || again == Some(before);
+                assert!(is_next, "step {} of {} after {before}", step.number, step.run_id);
+                assert_eq!(step.actor, actor);
             }
             _ => {}
         }
@@ -269,6 +284,13 @@ impl Stage {
                 });
                 Input::Event { device, event }
             }
+            Act::ServiceState { device, service_state } => {
+                let resource_id = self.world.devices[&device].id.clone().unwrap();
+                let content =
+                    EventContent::StateChange { resource_id, state: "service-state".to_owned(), new: service_state };
+                let event = Box::new(self.world.event(now, content));
+                Input::Event { device, event }
+            }
             Act::ConfigChange(device) => {
                 let name = "ietf-netconf-notifications:netconf-config-change".to_owned();
                 let event = Box::new(self.world.event(now, EventContent::Other(name)));
@@ -284,6 +306,11 @@ impl Stage {
             }
             Act::Controlled { run, device, action, error } => {
                 Input::Controlled { run, device, result: action.ok_or(error.unwrap_or_default()) }
+            }
+            Act::Progress { action, operation, state, text } => {
+                let progress = ActionProgress { action_id: action, operation_id: operation, state, text };
+                let event = Box::new(self.world.event(now, EventContent::ControlAction(Box::new(progress))));
+                Input::Event { device: "qc".to_owned(), event }
             }
             Act::Ack { resource, alarm } => self.ask(Request::SetOperatorState {
                 alarm: AlarmKey {
