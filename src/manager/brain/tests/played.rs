@@ -12,7 +12,7 @@ use super::memory::Memory;
 use super::world::{World, full};
 use crate::brain::Manager;
 use crate::facts::{ActionProgress, Diagnosis, EventContent};
-use crate::input::{Effect, Input, PurgeFilter, Recovered, Request, SessionFacts};
+use crate::input::{Effect, Input, Notification, PurgeFilter, Recovered, Request, SessionFacts};
 use crate::model::{Function, Severity};
 use crate::record::{AlarmKey, Procedure, Record};
 
@@ -174,14 +174,15 @@ fn compare(path: &PathBuf, text: &str, came: &[String]) {
     }
 }
 
-/// Whatever a file says: the steps of 10.1.1 come in the Recommendation's order, and a run that has ended does nothing more.
+/// Whatever a file says: the steps of 10.1.1 and 10.5 come in the Recommendation's order, a run that has ended does nothing more, and an alarm
+/// is told before the run that it begins.
 fn assert_in_order(effects: &[Effect]) {
     let (mut last, mut ended) = (BTreeMap::new(), BTreeSet::new());
-    let mut procedures = BTreeMap::new();
+    let (mut procedures, mut told) = (BTreeMap::new(), BTreeSet::new());
     for effect in effects {
         match effect {
             Effect::Store(Record::Run(run)) => {
-                procedures.insert(run.run_id.clone(), run.procedure);
+                procedures.insert(run.run_id.clone(), run.clone());
                 if run.ended.is_some() {
                     assert!(ended.insert(run.run_id.clone()), "{} ends twice", run.run_id);
                 }
@@ -189,7 +190,7 @@ fn assert_in_order(effects: &[Effect]) {
             Effect::Store(Record::Step(step)) => {
                 assert!(!ended.contains(&step.run_id), "{step:?} of a run that has ended");
                 let before = last.insert(step.run_id.clone(), step.number).unwrap_or(0);
-                let (actor, again) = match (procedures[&step.run_id], step.number) {
+                let (actor, again) = match (procedures[&step.run_id].procedure, step.number) {
                     (Procedure::LinkFailure, 1..=5) => (Function::Qlm, None),
                     (Procedure::LinkFailure, 6) => (Function::Xlmo, None),
                     (Procedure::LinkFailure, number) => (Function::Qclm, Some(8).filter(|_| number == 8)),
@@ -205,6 +206,16 @@ fn assert_in_order(effects: &[Effect]) {
                 assert!(is_next, "step {} of {} after {before}", step.number, step.run_id);
                 assert_eq!(step.actor, actor);
             }
+            Effect::Notify(notification) => match notification.as_ref() {
+                Notification::Alarm(alarm) => {
+                    told.insert(alarm.alarm_id.clone());
+                }
+                Notification::ProcedureStep(step) => {
+                    let untold = procedures[&step.run_id].alarm_id.iter().find(|alarm| !told.contains(*alarm));
+                    assert_eq!(untold, None, "{step:?}");
+                }
+                _ => {}
+            },
             _ => {}
         }
     }
