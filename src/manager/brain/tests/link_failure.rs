@@ -42,6 +42,12 @@ fn a_relay_point_with_a_dead_relay_joins_the_other() {
     play("y3804-10.1.1/dead-relay");
 }
 
+/// The other relay serves no link, and its alarm is none of a link's.
+#[test]
+fn an_alarm_of_a_relay_is_one_of_the_link_that_it_joins() {
+    play("y3804-10.1.1/relay-alarm");
+}
+
 /// Both channels have the same laser.
 #[test]
 fn a_backup_channel_does_not_help_a_failed_laser() {
