@@ -5,6 +5,7 @@
 //! more is removed.
 
 mod document;
+mod mount;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use self::document::{differences, edit_config, get_config, restricted};
+use self::mount::Mount;
 use super::southbound::rpc_error;
 use super::{Shared, Southbound, devices};
 use crate::connection::CallError;
@@ -185,12 +187,27 @@ impl<S: Store, B: Southbound> Shared<S, B> {
             Ok(_) => Ok(Taken { device, undo }),
             Err(error) => {
                 // Whether it did it after all is not known.
-                if matches!(error, CallError::Timeout { .. }) {
+                let is_open = matches!(error, CallError::Timeout { .. });
+                let error = self.mounted(rpc_error(error), &device, container);
+                if is_open {
                     self.take_back(&Taken { device, undo }).await;
                 }
-                Err(rpc_error(error))
+                Err(error)
             }
         }
+    }
+
+    /// A device's refusal, about the place where the client of the manager knows what it is about.
+    fn mounted(&self, error: RpcError, device: &str, container: NodeId) -> RpcError {
+        let theirs = &self.device_schema;
+        let ours = self.schema.find("/qkdn-manager:devices").expect("the manager serves its model");
+        let ours = self.schema.module_of(ours);
+        Mount {
+            device,
+            container: (&theirs.module_of(container).namespace, &theirs.node(container).name),
+            here: (&ours.name, &ours.namespace),
+        }
+        .moved(error)
     }
 
     /// Sets back the devices that took their part, and says why.

@@ -256,6 +256,9 @@ async fn a_device_that_refuses_keeps_the_others_as_they_were() {
     assert_eq!(error.tag, ErrorTag::InUse);
     let message = error.message.clone().unwrap();
     assert!(message.contains("\"l1-rx\"") && message.contains("The laser is hot."), "{message}");
+    let path =
+        bridge::instance_path(&north.schema, "/qkdn-manager:devices/device[name='l1-rx']/qkd-module/sampling-interval");
+    assert_eq!(error.path.as_ref().unwrap().text, path.unwrap().to_error_path(&north.schema).text);
     assert_eq!([north.field.configured("l1-tx"), north.field.configured("l1-rx")], before);
     assert_eq!(north.field.plans.lock().unwrap().len(), 2);
 }
