@@ -287,6 +287,37 @@ async fn a_device_is_told_once_it_is_there_and_compared_later() {
     assert_eq!(unknown.tag, ErrorTag::DataMissing);
 }
 
+#[tokio::test]
+async fn a_device_of_which_nothing_is_wanted_has_what_is_wanted() {
+    let mut store = Memory::default();
+    store.devices.push(sample::device("l1-tx"));
+    let mut north = North::new(store);
+    let unowned = TWO.replace(", \"quantum-channel\": [{\"name\": \"main\"}]}}", "}").replace(
+        "\"qkd-module\": {\"thresholds\": {\"qber\": {\"warning\": \"5.0\", \"critical\": \"9.0\"}}",
+        "\"managed\": true",
+    );
+    assert!(!unowned.contains("thresholds"), "{unowned}");
+    north.commit(north.config(&unowned)).await.unwrap();
+    north.field.statuses();
+    north.field.connect("l1-tx");
+    north.provider.0.reconcile("l1-tx").await;
+    assert_eq!(north.field.statuses(), ["l1-tx InSync"]);
+    let check =
+        "<check-synchronization xmlns=\"urn:qkdn:yang:qkdn-manager\"><device>l1-tx</device></check-synchronization>";
+    let reply = north.call(check).await.unwrap();
+    assert!(reply.contains("\"in-sync\"") && reply.contains("nothing is wanted"), "{reply}");
+    // Owned, and let go again: what somebody else made of it is no drift any more.
+    north.commit(north.config(TWO)).await.unwrap();
+    north.field.statuses();
+    north.commit(north.config(&unowned)).await.unwrap();
+    assert_eq!(north.field.statuses(), ["l1-tx InSync"]);
+    // Of a kind that is not known nothing can be wanted.
+    north.commit(north.config(&unowned.replacen("\"kind\": \"qkd-module\", ", "", 1))).await.unwrap();
+    north.field.statuses();
+    north.provider.0.reconcile("l1-tx").await;
+    assert_eq!(north.field.statuses(), [""; 0]);
+}
+
 fn alarm_action(action: &str) -> String {
     format!("<alarms xmlns=\"urn:ietf:params:xml:ns:yang:ietf-alarms\"><alarm-list>{action}</alarm-list></alarms>")
 }
