@@ -227,6 +227,14 @@ pub enum DriverError {
     Failed(String),
 }
 
+impl Rules {
+    /// A sample every so many seconds, and the thresholds that ask for something.
+    pub fn new(sampling_interval: u16, thresholds: impl IntoIterator<Item = Option<Rule>>) -> Self {
+        let sampling = Duration::from_secs(sampling_interval.into());
+        Rules { sampling, thresholds: thresholds.into_iter().flatten().collect() }
+    }
+}
+
 impl Device {
     pub fn quantity(&self, identity: &str) -> Option<&'static Quantity> {
         self.quantities.iter().find(|quantity| quantity.identity == identity)

@@ -27,8 +27,9 @@ use super::route::{self, Route};
 use super::view::View;
 use crate::driver::{Answer, Call, Condition, Device, Driver, DriverError, Fact, FactSender, Reading, Rules, Sample};
 use crate::fault::{ClearOutput, InjectOutput, ListOutput};
+use crate::model::common::Resource;
 use crate::model::date_and_time;
-use crate::qkd_module::model::{Equipment, Resource};
+use crate::model::types::Equipment;
 use crate::schema::agent_schema;
 use crate::state::{OperState, is_in_use};
 use crate::topology::AgentKind;
@@ -304,8 +305,7 @@ impl Driver for Controller {
     }
 
     fn rules(&self, config: &Config) -> Rules {
-        let sampling = Duration::from_secs(config.sampling_interval.into());
-        Rules { sampling, thresholds: Vec::new() }
+        Rules::new(config.sampling_interval, [])
     }
 
     fn start(&self, facts: FactSender<Event>) {

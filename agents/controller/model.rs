@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::repository::ControlAction;
 use crate::driver::{Answer, Call};
 use crate::fault;
+use crate::model::common::Resource;
 use crate::model::date_and_time;
-use crate::qkd_module::model::{Equipment, Location, Resource};
+use crate::model::types::{Equipment, Location};
 use crate::state::{AdminState, OperState, ServiceState};
 
 /// The top-level container, `module:name`.

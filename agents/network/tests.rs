@@ -3,9 +3,10 @@
 use super::*;
 use crate::driver::{Call, Driver, Fact};
 use crate::fault::*;
+use crate::model::types::ChannelUse;
 use crate::qkd_module::SimulatedModule;
 use crate::qkd_module::catalogue::quantity;
-use crate::qkd_module::model::{Action, ChannelUse, Config, Event, KeyGeneration, Outcome, QuantumChannel};
+use crate::qkd_module::model::{Action, Config, Event, KeyGeneration, Outcome, QuantumChannel};
 use crate::state::{AdminState, OperState, ServiceState};
 
 fn at(second: i64) -> Timestamp {

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::super::diagnostic::{UNEXPLAINED_QBER, explained_qber};
-use super::super::model::{AlignmentState, ChannelState, Config, Event, KeyGeneration, Source, SynchronizationState};
+use super::super::model::{AlignmentState, Config, Event, KeyGeneration, Source, SynchronizationState};
 use super::tell::{MODULE_KIND, text};
 use super::{Parameters, report};
 use crate::alarm::{Direction, Severity, Threshold, Watch};
 use crate::driver::{Condition, DriverError, Fact, FactSender};
 use crate::fault::{Fault, grown};
+use crate::model::types::ChannelState;
 use crate::network::light::{Injected, Light};
 use crate::network::optics::Optics;
 use crate::physics::System;

@@ -1,9 +1,10 @@
 //! What a simulated device makes of its link: states, and the conditions that are worth an alarm.
 
 use super::super::catalogue::alarm_type;
-use super::super::model::{AlignmentState, ChannelState, KeyGeneration, Role, SynchronizationState};
+use super::super::model::{AlignmentState, KeyGeneration, Role, SynchronizationState};
 use super::device::{CLASSICAL_DOWN, SimulatedDevice, States};
 use crate::driver::Condition;
+use crate::model::types::ChannelState;
 use crate::state::{AdminState, OperState, is_in_use};
 
 /// Ticks from switching on to generating key: alignment and synchronization.

@@ -7,6 +7,7 @@ use super::super::fault::*;
 use super::super::model::*;
 use super::*;
 use crate::driver::Fact;
+use crate::model::types::{ChannelState, ChannelUse};
 use crate::physics::Point;
 use crate::state::{AdminState, OperState, ServiceState};
 

@@ -10,9 +10,10 @@ use super::super::model::{Config, Operational, Relay, RelayState, Segment, Segme
 use crate::chassis::{Chassis, Machine, name};
 use crate::driver::{Condition, DriverError, Reading, Sample};
 use crate::fault::Fault;
+use crate::model::common::Resource;
 use crate::model::date_and_time;
+use crate::model::types::{ChannelState, Equipment};
 use crate::network::{ElementView, Network, Passage, PortLight};
-use crate::qkd_module::model::{ChannelState, Equipment, Resource};
 use crate::state::{AdminState, OperState};
 
 const RELAY_POINT_KIND: &str = "qkdn-types:quantum-relay-point";

@@ -10,7 +10,7 @@ use super::super::catalogue::quantity;
 use super::*;
 use crate::driver::Call;
 use crate::fault::{ClearInput, Fault};
-use crate::qkd_module::model::ChannelState;
+use crate::model::types::ChannelState;
 use crate::schema::agent_schema;
 use crate::state::{AdminState, OperState, ServiceState};
 use crate::topology::Topology;
