@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use super::repository::ControlAction;
 use crate::driver::{Answer, Call};
-use crate::fault;
 use crate::model::common::Resource;
 use crate::model::date_and_time;
 use crate::model::types::{Equipment, Location};
@@ -327,12 +326,6 @@ pub enum RerouteCause {
 pub enum Action {
     #[serde(rename = "qkdn-mc:control-orchestration-action")]
     ControlOrchestrationAction(Box<Call<ActionInput>>),
-    #[serde(rename = "qkdn-simulation:inject-fault")]
-    InjectFault(Box<Call<fault::Fault>>),
-    #[serde(rename = "qkdn-simulation:clear-fault")]
-    ClearFault(Call<fault::ClearInput>),
-    #[serde(rename = "qkdn-simulation:list-faults")]
-    ListFaults(Call<Option<fault::ListInput>>),
 }
 
 /// What they answer.
@@ -340,12 +333,6 @@ pub enum Action {
 pub enum Outcome {
     #[serde(rename = "qkdn-mc:control-orchestration-action")]
     ControlOrchestrationAction(Answer<ActionOutput>),
-    #[serde(rename = "qkdn-simulation:inject-fault")]
-    InjectFault(Answer<fault::InjectOutput>),
-    #[serde(rename = "qkdn-simulation:clear-fault")]
-    ClearFault(Answer<fault::ClearOutput>),
-    #[serde(rename = "qkdn-simulation:list-faults")]
-    ListFaults(Answer<fault::ListOutput>),
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]

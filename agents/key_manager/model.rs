@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::catalogue::{alarm_type, quantity};
 use crate::alarm::Direction;
 use crate::driver::{Answer, Call, Rules};
-use crate::fault;
 use crate::model::common::Resource;
 use crate::model::threshold::ThresholdLevels;
 use crate::model::types::{ChannelState, ChannelUse, Equipment, Location};
@@ -385,12 +384,6 @@ pub enum Action {
     GetMeteringRecords(Call<Option<RecordsInput>>),
     #[serde(rename = "qkdn-mk:get-key-events")]
     GetKeyEvents(Call<Option<EventsInput>>),
-    #[serde(rename = "qkdn-simulation:inject-fault")]
-    InjectFault(Box<Call<fault::Fault>>),
-    #[serde(rename = "qkdn-simulation:clear-fault")]
-    ClearFault(Call<fault::ClearInput>),
-    #[serde(rename = "qkdn-simulation:list-faults")]
-    ListFaults(Call<Option<fault::ListInput>>),
 }
 
 /// What they answer.
@@ -402,17 +395,7 @@ pub enum Outcome {
     GetMeteringRecords(Answer<RecordsOutput>),
     #[serde(rename = "qkdn-mk:get-key-events")]
     GetKeyEvents(Answer<EventsOutput>),
-    #[serde(rename = "qkdn-simulation:inject-fault")]
-    InjectFault(Answer<fault::InjectOutput>),
-    #[serde(rename = "qkdn-simulation:clear-fault")]
-    ClearFault(Answer<fault::ClearOutput>),
-    #[serde(rename = "qkdn-simulation:list-faults")]
-    ListFaults(Answer<fault::ListOutput>),
 }
-
-/// Mk has no notifications of its own: what a KM tells is a state change, a log event, a threshold crossing or an alarm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Event {}
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]

@@ -13,9 +13,6 @@ use crate::state::{AdminState, OperState, ServiceState, is_in_use};
 /// The top-level container, `module:name`.
 pub const CONTAINER: &str = "qkdn-mops:optical-switch";
 
-/// The nodes of the container that a controller may write (clause 8.2).
-pub const CONTROLLED: &[&str] = &["service-state", "cross-connect"];
-
 /// `optical-switch-config`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]

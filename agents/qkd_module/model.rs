@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::{alarm_type, quantity};
-use super::fault;
 use crate::alarm::Direction;
 use crate::driver::{Answer, Call, Rules};
 use crate::model::common::Resource;
@@ -279,17 +278,11 @@ pub struct Security {
     pub eavesdropping_suspicions: u64,
 }
 
-/// The RPCs that a QKD module answers.
+/// The RPCs of a QKD module.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub enum Action {
     #[serde(rename = "qkdn-mq:run-link-diagnostic")]
     RunLinkDiagnostic(Call<DiagnosticInput>),
-    #[serde(rename = "qkdn-simulation:inject-fault")]
-    InjectFault(Box<Call<fault::Fault>>),
-    #[serde(rename = "qkdn-simulation:clear-fault")]
-    ClearFault(Call<fault::ClearInput>),
-    #[serde(rename = "qkdn-simulation:list-faults")]
-    ListFaults(Call<Option<fault::ListInput>>),
 }
 
 /// What they answer.
@@ -297,17 +290,7 @@ pub enum Action {
 pub enum Outcome {
     #[serde(rename = "qkdn-mq:run-link-diagnostic")]
     RunLinkDiagnostic(Box<Answer<DiagnosticOutput>>),
-    #[serde(rename = "qkdn-simulation:inject-fault")]
-    InjectFault(Answer<fault::InjectOutput>),
-    #[serde(rename = "qkdn-simulation:clear-fault")]
-    ClearFault(Answer<fault::ClearOutput>),
-    #[serde(rename = "qkdn-simulation:list-faults")]
-    ListFaults(Answer<fault::ListOutput>),
 }
-
-/// Mq has no notifications of its own: what a module tells is a state change, a log event, a threshold crossing or an alarm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Event {}
 
 /// Input of `run-link-diagnostic`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

@@ -62,7 +62,7 @@ async fn at_rest_every_link_makes_key_and_nothing_is_alarming() {
             let config = from_path(&configuration(plan, &schema), "/qkdn-mq:qkd-module").unwrap().unwrap();
             module.check(&Config::default(), &config).unwrap();
             let performance = Performance::new(SignedDuration::from_secs(1));
-            let rules = module.rules(&config);
+            let rules = config.rules();
             let surveillance = Surveillance::new(module.device(), rules, AlarmList::default(), performance);
             module.configure(config, at(0)).await.unwrap();
             modules.push((module, surveillance));

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::super::diagnostic::{UNEXPLAINED_QBER, explained_qber};
-use super::super::model::{AlignmentState, Config, Event, KeyGeneration, Source, SynchronizationState};
+use super::super::model::{AlignmentState, Config, KeyGeneration, Source, SynchronizationState};
 use super::tell::{MODULE_KIND, text};
 use super::{Parameters, report};
 use crate::alarm::{Direction, Severity, Threshold, Watch};
-use crate::driver::{Condition, DriverError, Fact, FactSender};
+use crate::driver::{Condition, DriverError, Fact, FactSender, Nothing};
 use crate::fault::{Fault, grown};
 use crate::model::types::ChannelState;
 use crate::network::light::{Injected, Light};
@@ -64,8 +64,8 @@ pub(crate) struct SimulatedDevice {
     pub(super) states: States,
     pub(super) changed: BTreeMap<&'static str, Timestamp>,
     pub(super) conditions: Vec<Condition>,
-    pub(super) facts: Vec<Fact<Event>>,
-    pub(super) sender: Option<FactSender<Event>>,
+    pub(super) facts: Vec<Fact<Nothing>>,
+    pub(super) sender: Option<FactSender<Nothing>>,
 }
 
 /// What a module lets its peer know.
@@ -217,10 +217,7 @@ impl SimulatedDevice {
     }
 
     pub(crate) fn check(&self, old: &Config, new: &Config) -> Result<(), DriverError> {
-        if !old.service_state.may_become(new.service_state) {
-            let reason = format!("{} does not become {} in one step", old.service_state, new.service_state);
-            return Err(DriverError::refused("service-state", reason));
-        }
+        DriverError::check_step("service-state", old.service_state, new.service_state)?;
         if new.role.is_some_and(|role| role != self.parameters.role) {
             return Err(DriverError::refused("role", "the module cannot play this role"));
         }

@@ -1,14 +1,13 @@
 //! What a simulated device tells unasked: changes of its states, log entries, and that its agent should look.
 
 use super::super::model::AlignmentState;
-use super::super::model::Event;
 use super::device::{CLASSICAL_DOWN, SimulatedDevice, States};
-use crate::driver::{Fact, FactSender, LogClass, LogFact, StateChange};
+use crate::driver::{Fact, FactSender, LogClass, LogFact, Nothing, StateChange};
 use crate::state::AdminState;
 
 impl SimulatedDevice {
     /// From now on facts go there.
-    pub(crate) fn start(&mut self, sender: FactSender<Event>) {
+    pub(crate) fn start(&mut self, sender: FactSender<Nothing>) {
         if self.sender.replace(sender).is_some() {
             tracing::warn!(
                 module = self.parameters.module_id,

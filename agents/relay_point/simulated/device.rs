@@ -58,10 +58,7 @@ impl SimulatedDevice {
     }
 
     pub fn check(&self, old: &Config, new: &Config) -> Result<(), DriverError> {
-        if !old.service_state.may_become(new.service_state) {
-            let reason = format!("{} does not become {} in one step", old.service_state, new.service_state);
-            return Err(DriverError::refused("service-state", reason));
-        }
+        DriverError::check_step("service-state", old.service_state, new.service_state)?;
         let unknown = new.segment.iter().find(|segment| !self.design.ports.contains(&segment.name));
         if let Some(Segment { name, .. }) = unknown {
             let has = self.design.ports.join(", ");
