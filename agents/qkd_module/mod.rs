@@ -45,3 +45,6 @@ impl Kind for QkdModule {
         config.rules()
     }
 }
+
+#[cfg(test)]
+mod tests;

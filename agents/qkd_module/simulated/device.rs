@@ -75,6 +75,8 @@ pub(crate) struct Stance {
     /// It is switched off by command.
     pub(super) disabled: bool,
     pub(super) in_use: bool,
+    /// It is out of service.
+    pub(super) withdrawn: bool,
     pub(super) starting: bool,
     pub(super) aborted: bool,
     /// Nothing of its own keeps it from making key.
@@ -154,7 +156,15 @@ impl SimulatedDevice {
             jitter,
             channel: None,
             system,
-            peer: Stance { lit: true, disabled: false, in_use: true, starting: true, aborted: false, sound: true },
+            peer: Stance {
+                lit: true,
+                disabled: false,
+                in_use: true,
+                withdrawn: false,
+                starting: true,
+                aborted: false,
+                sound: true,
+            },
             counted: Counted { authentication_key: AUTHENTICATION_POOL, ..Counted::default() },
             unexplained: 0.0,
             states,
@@ -198,6 +208,7 @@ impl SimulatedDevice {
             lit: self.is_lit(),
             disabled: self.config.admin_state == AdminState::Disabled,
             in_use: self.in_use(),
+            withdrawn: self.is_withdrawn(),
             starting: self.is_starting(),
             aborted: self.abort.judgement().is_some(),
             sound: !self.fails() && !self.has(|fault| fault.authentication_failure.is_some()),

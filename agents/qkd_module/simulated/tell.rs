@@ -65,7 +65,11 @@ impl SimulatedDevice {
             "no synchronization"
         } else if self.optics.classical_loss >= CLASSICAL_DOWN {
             "no classical channel"
-        } else if self.abort.judgement().is_some() {
+        } else if self.is_withdrawn() {
+            "out of service"
+        } else if self.peer.withdrawn {
+            "the peer is out of service"
+        } else if self.abort.judgement().is_some() || self.peer.aborted {
             "QBER too high"
         } else {
             "measured"
