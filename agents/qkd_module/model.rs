@@ -70,6 +70,8 @@ pub struct Link {
     pub length: Option<f64>,
     /// dB
     pub expected_attenuation: Option<f64>,
+    /// Group of links that protect each other.
+    pub protection_group: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
