@@ -11,7 +11,9 @@ use crate::topology::{CONTROL, KEY_MANAGEMENT, QKDN, QUANTUM};
 
 #[test]
 fn the_layers_are_read_in_any_order_and_put_together() {
-    let network = ring();
+    let mut network = ring();
+    let end = network.iter_mut().find(|(name, _)| *name == "bc-tx").unwrap();
+    module_facts(&mut end.1).link.protection_group = Some("b-to-c".to_owned());
     let mut orders = [network.clone(), network.clone()];
     orders[1].reverse();
     let mut ends = Vec::new();
@@ -36,6 +38,7 @@ fn the_layers_are_read_in_any_order_and_put_together() {
     assert_eq!(km_link.residual_bits, Some(5_000_000));
     let link = of(QUANTUM).link.iter().find(|link| link.link_id == id("link", "bc")).unwrap();
     assert_eq!((link.source.0.as_str(), link.length), (id("module", "bc-tx").as_str(), Some(45.0)));
+    assert_eq!(link.protection_group.as_deref(), Some("b-to-c"));
 }
 
 #[test]

@@ -64,6 +64,7 @@ pub fn module(link: &str, end: &str, node: &str, backup: bool) -> Report {
             peer_module_id: Some(id("module", &format!("{link}-{peer}"))),
             length: Some(45.0),
             expected_attenuation: Some(13.5),
+            protection_group: None,
         },
         quantum_channel,
         state: ModuleState {
