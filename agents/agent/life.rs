@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::records::Tiding;
 use super::{Shared, timed_out};
-use crate::driver::{Driver, Fact, Sample, facts};
+use crate::driver::{Driver, EventOf, Fact, Sample, facts};
 use crate::memory::Snapshot;
 
 /// How often intervals that run are made durable: what a crash may cost of them.
@@ -84,7 +84,11 @@ async fn take<D: Driver>(shared: &Shared<D>, now: Timestamp) -> Result<Sample, S
 }
 
 /// Passes facts on; and looks at once, but only at conditions, where they changed: a sample out of turn would count twice.
-async fn hear<D: Driver>(shared: &Shared<D>, burst: Vec<Fact<D::Event>>, more: &mut mpsc::Receiver<Fact<D::Event>>) {
+async fn hear<D: Driver>(
+    shared: &Shared<D>,
+    burst: Vec<Fact<EventOf<D>>>,
+    more: &mut mpsc::Receiver<Fact<EventOf<D>>>,
+) {
     let mut tidings = Vec::new();
     let mut look = false;
     let rest = std::iter::from_fn(|| more.try_recv().ok()).take(BURST);

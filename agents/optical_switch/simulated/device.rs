@@ -165,11 +165,7 @@ impl SimulatedDevice {
     }
 
     pub fn check(&self, old: &Config, new: &Config) -> Result<(), DriverError> {
-        let step = |leaf: String, before: ServiceState, after| {
-            let reason = format!("{before} does not become {after} in one step");
-            if before.may_become(after) { Ok(()) } else { Err(DriverError::Refused { leaf: Some(leaf), reason }) }
-        };
-        step("service-state".to_owned(), old.service_state, new.service_state)?;
+        DriverError::check_step("service-state", old.service_state, new.service_state)?;
         if let Some(port) = new.port.iter().find(|port| !self.design.ports.contains(&port.name)) {
             let reason = format!("the switch has no port {}; it has {}", port.name, self.design.ports.join(", "));
             return Err(DriverError::refused(&format!("port[name='{}']", port.name), reason));
@@ -181,7 +177,7 @@ impl SimulatedDevice {
                 return Err(DriverError::refused(&leaf("name"), "its resource identifier would be too long"));
             }
             if let Some(before) = old.cross_connect.iter().find(|before| before.name == connect.name) {
-                step(leaf("service-state"), before.service_state, connect.service_state)?;
+                DriverError::check_step(&leaf("service-state"), before.service_state, connect.service_state)?;
             }
             if connect.service_state != ServiceState::InService {
                 continue;
