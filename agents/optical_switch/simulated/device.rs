@@ -216,7 +216,22 @@ impl SimulatedDevice {
             self.chassis.tell_change(&resource, kind, state, old, new, "configured");
         }
         self.config = config;
+        if !self.configured {
+            self.come_up();
+        }
         self.configured = true;
+    }
+
+    /// The mirrors of a switch hold while it is off: it comes up connected as it is configured, and nothing moves.
+    fn come_up(&mut self) {
+        let wanted: Vec<CrossConnect> = self.config.wanted().cloned().collect();
+        self.fabric.retain(|found| wanted.iter().any(|connect| found.is(&connect.input, &connect.output)));
+        for CrossConnect { input, output, link_id, .. } in wanted {
+            if self.is_free(&input) && self.is_free(&output) {
+                let (switched, switching_time) = (self.chassis.now, None);
+                self.fabric.push(Connection { input, output, link_id, by_hand: false, switched, switching_time });
+            }
+        }
     }
 
     /// Every connection, those configured first.

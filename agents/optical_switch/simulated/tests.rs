@@ -108,6 +108,24 @@ fn port_failure(loss: f64) -> Fault {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_restart_with_a_spare_path_in_use_moves_nothing() {
+    let bench = Bench::new().await;
+    let spare = Config { cross_connect: vec![connect("spare", "s-in", "s-out")], ..bench.config.clone() };
+    let network = Network::new(&Topology::load("lab").unwrap(), at(0));
+    let switch = SimulatedSwitch::new(network.clone(), SWITCH, at(0)).unwrap();
+    // Before it returns: what the network sees at once is what counts.
+    switch.running.with(at(0), |device| device.configure(spare));
+    let passages = network.element(SWITCH, at(0)).unwrap().passages;
+    let connected: Vec<_> = passages.iter().map(|passage| (passage.input.as_str(), passage.output.as_str())).collect();
+    assert_eq!(connected, [("s-in", "s-out")]);
+    let state = switch.state(at(0)).await.unwrap().state;
+    assert_eq!(state.cross_connect[0].oper_state, OperState::Operational);
+    let sample = switch.sample(at(0)).await.unwrap();
+    let moves = sample.readings.iter().find(|reading| reading.quantity == quantity::SWITCHING_COUNT).unwrap();
+    assert_eq!(moves.value, 0.0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_port_takes_the_light_of_one_that_failed() {
     let mut bench = Bench::new().await;
     let operational = |name: &str| vec![(name.to_owned(), true, OperState::Operational)];
