@@ -1,5 +1,6 @@
 //! Tests of edits: each operation on each kind of node, and the error-tags.
 
+use super::wish::YANG_NAMESPACE;
 use super::*;
 use crate::error::{ErrorInfo, ErrorTag};
 use crate::xml::{Document, Limits};
