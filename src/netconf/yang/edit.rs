@@ -380,8 +380,8 @@ impl<'s> Editor<'s> {
         match operation {
             Operation::Create if there => self.fail(exists()),
             Operation::Delete | Operation::Remove => {
-                self.within_removed(id, element);
                 self.take_away(inner, id, there, operation);
+                self.within_removed(id, element);
             }
             Operation::None if !there && self.is_presence(id) => self.fail(missing()),
             Operation::Merge | Operation::None | Operation::Replace | Operation::Create => {

@@ -7,6 +7,8 @@ use crate::xml::{Document, Limits};
 use crate::yang::diff::diff;
 use crate::yang::{fixture, patch};
 
+mod model;
+
 fn apply(tree: &Tree, config: &str, default: Operation) -> (Tree, Vec<RpcError>) {
     let text = format!(
         "<config xmlns:nc=\"{NETCONF_NAMESPACE}\" xmlns:yang=\"{YANG_NAMESPACE}\" xmlns:fx=\"urn:fixture\">{config}</config>"
