@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::access::ReadAccess;
 use super::defaults;
 use super::path::{InstancePath, Predicate};
 use super::schema::{NodeId, NodeKind, Schema, ValueError};
@@ -50,9 +51,20 @@ pub const NETCONF_NAMESPACE: &str = "urn:ietf:params:xml:ns:netconf:base:1.0";
 /// Applies the children of `config` to `target`. The tree holds all that could be applied; where there are errors it
 /// is for continue-on-error only.
 pub fn edit(target: &Tree, config: Element<'_>, default: Operation) -> (Tree, Vec<RpcError>) {
+    edit_for(None, target, config, default)
+}
+
+/// The same for a user with these rights: whether something is there that the user may not read is not told, and the error
+/// is access-denied in either case (RFC 8341 section 3.2.5).
+pub fn edit_for(
+    reader: Option<&dyn ReadAccess>,
+    target: &Tree,
+    config: Element<'_>,
+    default: Operation,
+) -> (Tree, Vec<RpcError>) {
     let schema = target.schema().clone();
     let mut root = target.root().clone();
-    let mut editor = Editor::new(&schema, Mode::Edit);
+    let mut editor = Editor { reader, ..Editor::new(&schema, Mode::Edit) };
     // At the top, replace means the datastore (RFC 6241 section 7.2, default-operation).
     if default == Operation::Replace {
         root = Inner::default();
@@ -142,13 +154,14 @@ enum Mode {
 struct Editor<'s> {
     schema: &'s Schema,
     mode: Mode,
+    reader: Option<&'s dyn ReadAccess>,
     path: InstancePath,
     errors: Vec<RpcError>,
 }
 
 impl<'s> Editor<'s> {
     fn new(schema: &'s Schema, mode: Mode) -> Editor<'s> {
-        Editor { schema, mode, path: InstancePath::default(), errors: Vec::new() }
+        Editor { schema, mode, reader: None, path: InstancePath::default(), errors: Vec::new() }
     }
 
     fn fail(&mut self, error: RpcError) {
@@ -160,6 +173,21 @@ impl<'s> Editor<'s> {
             };
             self.errors.push(error);
         }
+    }
+
+    /// That what the path names is there, or is not.
+    fn fail_on_existence(&mut self, error: RpcError) {
+        let mut marks = Vec::new();
+        let mut parent = 0..0;
+        let readable = self.reader.is_none_or(|reader| {
+            self.path.steps.iter().all(|step| {
+                let start = marks.len();
+                let readable = reader.reads(step.node, step.predicate.instance(), &mut marks, parent.clone());
+                parent = start..marks.len();
+                readable
+            })
+        });
+        self.fail(if readable { error } else { RpcError::access_denied("Access is denied.") });
     }
 
     fn is_config(&self) -> bool {
@@ -323,7 +351,7 @@ impl<'s> Editor<'s> {
         let there = inner.get(id).is_some_and(|child| !child.default);
         let mut sets = false;
         match wish.operation {
-            Operation::Create if there => self.fail(exists()),
+            Operation::Create if there => self.fail_on_existence(exists()),
             Operation::Merge | Operation::Replace | Operation::Create => {
                 if let Some(value) = self.value(id, element) {
                     if !wish.default {
@@ -337,7 +365,7 @@ impl<'s> Editor<'s> {
                 }
             }
             Operation::Delete | Operation::Remove => self.take_away(inner, id, there, wish.operation),
-            Operation::None if !there => self.fail(missing()),
+            Operation::None if !there => self.fail_on_existence(missing()),
             Operation::None => {}
         }
         self.path.pop();
@@ -349,7 +377,7 @@ impl<'s> Editor<'s> {
         let there = inner.contains(id);
         let mut sets = false;
         match operation {
-            Operation::Create if there => self.fail(exists()),
+            Operation::Create if there => self.fail_on_existence(exists()),
             Operation::Merge | Operation::Replace | Operation::Create => match content_of(element) {
                 Ok(content) => {
                     inner.set(id, Content::Any(content.into()), false);
@@ -358,7 +386,7 @@ impl<'s> Editor<'s> {
                 Err(error) => self.fail(error),
             },
             Operation::Delete | Operation::Remove => self.take_away(inner, id, there, operation),
-            Operation::None if !there => self.fail(missing()),
+            Operation::None if !there => self.fail_on_existence(missing()),
             Operation::None => {}
         }
         self.path.pop();
@@ -369,7 +397,7 @@ impl<'s> Editor<'s> {
         if there {
             inner.remove(id);
         } else if operation == Operation::Delete {
-            self.fail(missing());
+            self.fail_on_existence(missing());
         }
     }
 
@@ -378,12 +406,12 @@ impl<'s> Editor<'s> {
         let there = inner.get(id).is_some_and(|child| !child.default);
         let mut sets = false;
         match operation {
-            Operation::Create if there => self.fail(exists()),
+            Operation::Create if there => self.fail_on_existence(exists()),
             Operation::Delete | Operation::Remove => {
                 self.take_away(inner, id, there, operation);
                 self.within_removed(id, element);
             }
-            Operation::None if !there && self.is_presence(id) => self.fail(missing()),
+            Operation::None if !there && self.is_presence(id) => self.fail_on_existence(missing()),
             Operation::Merge | Operation::None | Operation::Replace | Operation::Create => {
                 let mut content = match operation {
                     Operation::Replace | Operation::Create => Inner::default(),

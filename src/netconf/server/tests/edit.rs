@@ -7,6 +7,7 @@ mod defaults;
 mod errors;
 mod instances;
 mod nodes;
+mod rights;
 
 const GARDEN: Source = Source {
     name: "garden",
@@ -72,7 +73,7 @@ const DEVIATIONS: Source = Source {
 /// A server of the garden, and an administrator's session with it.
 struct Garden {
     session: Session,
-    _bench: Bench,
+    bench: Bench,
 }
 
 async fn garden() -> Garden {
@@ -80,7 +81,7 @@ async fn garden() -> Garden {
     let builder = builder.module("fixture", None, &[]).module("garden", None, &["drip"]);
     let schema = builder.module("garden-deviations", None, &[]).build().unwrap();
     let bench = start_on(tempfile::tempdir().unwrap(), schema).await;
-    Garden { session: bench.admin().await, _bench: bench }
+    Garden { session: bench.admin().await, bench }
 }
 
 const PREFIXES: &str = "xmlns:nc=\"urn:ietf:params:xml:ns:netconf:base:1.0\" xmlns:yang=\"urn:ietf:params:xml:ns:yang:1\" \

@@ -37,9 +37,9 @@ impl Editor<'_> {
         let sorted = !node.user_ordered && self.is_config();
         let at = if sorted { values.binary_search(&value).ok() } else { values.iter().position(|v| *v == value) };
         match wish.operation {
-            Operation::Create if at.is_some() => return self.fail(exists()),
-            Operation::None if at.is_none() => return self.fail(missing()),
-            Operation::Delete if at.is_none() => return self.fail(missing()),
+            Operation::Create if at.is_some() => return self.fail_on_existence(exists()),
+            Operation::None if at.is_none() => return self.fail_on_existence(missing()),
+            Operation::Delete if at.is_none() => return self.fail_on_existence(missing()),
             Operation::None => return,
             Operation::Delete | Operation::Remove => {
                 let Some(at) = at else { return };
@@ -163,15 +163,20 @@ impl Editor<'_> {
 
     fn entry(&mut self, inner: &mut Inner, id: NodeId, element: Element<'_>, wish: Wish<'_>, key: Key) -> bool {
         let there = inner.list(id).is_some_and(|list| list.get(&key).is_some());
-        let refused = match wish.operation {
-            Operation::Create if there => Some(exists()),
-            Operation::Delete | Operation::None if !there => Some(missing()),
-            _ if there && self.mode == Mode::Config => Some(twice(element)),
-            _ => None,
-        };
-        if let Some(error) = refused {
-            self.fail(error);
-            return false;
+        match wish.operation {
+            Operation::Create if there => {
+                self.fail_on_existence(exists());
+                return false;
+            }
+            Operation::Delete | Operation::None if !there => {
+                self.fail_on_existence(missing());
+                return false;
+            }
+            _ if there && self.mode == Mode::Config => {
+                self.fail(twice(element));
+                return false;
+            }
+            _ => {}
         }
         if matches!(wish.operation, Operation::Delete | Operation::Remove) {
             self.within_removed(id, element);
