@@ -186,7 +186,7 @@ impl Datastores {
         let mut core = self.core().await;
         self.refuse_if_locked(target, author.session_id)?;
         let old = core.tree(target);
-        let (new, errors) = edit::edit(&old, config, default);
+        let (new, errors) = author.access.edit(&old, config, default);
         if !errors.is_empty() && on_error != ErrorOption::ContinueOnError {
             return Err(errors);
         }

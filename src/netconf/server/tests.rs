@@ -15,6 +15,8 @@ use crate::yang::ffi::Source;
 use crate::yang::fixture;
 use crate::yang::serde::{from_path, tree_at};
 
+mod edit;
+
 const ACTIONS: Source = Source {
     name: "actions",
     revision: None,
@@ -97,7 +99,11 @@ fn schema() -> Arc<Schema> {
 }
 
 async fn start_in(directory: tempfile::TempDir) -> Bench {
-    let schema = schema();
+    start_on(directory, schema()).await
+}
+
+/// A server of modules with which the fixture is.
+async fn start_on(directory: tempfile::TempDir, schema: Arc<Schema>) -> Bench {
     let applied = Arc::default();
     let slow = Arc::default();
     let device = Device {
