@@ -347,3 +347,6 @@ impl<E> FactSender<E> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,6 +33,8 @@ pub(super) async fn live<D: Driver>(shared: Arc<Shared<D>>) {
     }
     sample(&shared).await;
     let mut saved = Instant::now();
+    // A driver that tells nothing unasked lets go of its sender; it is looked at all the same.
+    let mut tells = true;
     loop {
         let sampling = shared.mind().surveillance.rules().sampling;
         let due = until_next((shared.clock)(), sampling);
@@ -40,8 +42,8 @@ pub(super) async fn live<D: Driver>(shared: Arc<Shared<D>>) {
         tokio::select! {
             () = shared.stop.cancelled() => break,
             () = shared.changed.notified() => continue,
-            heard = facts.recv_many(&mut burst, BURST) => match heard {
-                0 => break,
+            heard = facts.recv_many(&mut burst, BURST), if tells => match heard {
+                0 => tells = false,
                 _ => hear(&shared, burst, &mut facts).await,
             },
             () = tokio::time::sleep(due) => {
