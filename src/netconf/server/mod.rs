@@ -86,7 +86,7 @@ pub struct Shared<P> {
 pub fn base_modules(builder: SchemaBuilder) -> SchemaBuilder {
     builder
         .standard()
-        .module("ietf-netconf", None, &["writable-running", "candidate", "rollback-on-error", "validate"])
+        .module("ietf-netconf", None, &["writable-running", "candidate", "rollback-on-error", "validate", "xpath"])
         .module("ietf-netconf-monitoring", None, &[])
         .module("ietf-netconf-acm", None, &[])
         .module("ietf-netconf-with-defaults", None, &[])
@@ -159,6 +159,7 @@ fn capabilities(schema: &Schema) -> Vec<String> {
         capability::CANDIDATE,
         capability::ROLLBACK_ON_ERROR,
         capability::VALIDATE,
+        capability::XPATH,
         capability::NOTIFICATION,
         capability::INTERLEAVE,
     ]

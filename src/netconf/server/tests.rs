@@ -1,5 +1,7 @@
 //! Tests of the server through its own client, over a pipe instead of a transport.
 
+mod xpath;
+
 use std::time::Duration;
 
 use tokio::io::BufReader;
