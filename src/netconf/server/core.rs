@@ -4,6 +4,7 @@
 //! not wait for the disk, and one `fdatasync` serves all edits that came meanwhile. Readers see a version, and its author
 //! an `<ok/>`, once it is durable.
 
+mod confirmed;
 mod journalled;
 mod lock;
 mod recover;
@@ -13,12 +14,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, watch};
+use tokio::time::Instant;
 
+pub use self::confirmed::ROLLBACK_RETRY;
 pub use self::journalled::Durable;
-use self::journalled::Queue;
+use self::journalled::{Mark, Queue};
 pub use self::lock::Lock;
+use self::recover::Recovery;
 pub use self::recover::RecoveryError;
+use super::confirm::Awaiting;
 use super::journal::Journal;
 use super::nacm::{Nacm, UserAccess};
 use super::operation::parameters::Datastore;
@@ -27,7 +32,6 @@ use super::record::StateDirectory;
 use crate::error::RpcError;
 use crate::yang::diff::{Edit, diff};
 use crate::yang::edit::{self, Operation};
-use crate::yang::patch;
 use crate::yang::schema::Schema;
 use crate::yang::tree::Tree;
 use crate::yang::validate::Validator;
@@ -40,6 +44,8 @@ pub const APPLY_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Version {
     pub running: Tree,
     pub nacm: Arc<Nacm>,
+    /// The confirmed commit that this version is of, or was edited on top of.
+    pub awaiting: Option<Awaiting<Tree>>,
 }
 
 /// The datastores, shared by all sessions of a server.
@@ -53,6 +59,8 @@ pub struct Datastores {
     /// Operations are validated beside the core: they need not wait for a device that is slow to apply an edit.
     operations: std::sync::Mutex<Validator>,
     journal: Queue,
+    /// When the confirmed commit that is pending is due.
+    timer: watch::Sender<Option<Instant>>,
 }
 
 /// What only one caller at a time may touch.
@@ -97,18 +105,23 @@ pub enum ErrorOption {
 impl Datastores {
     /// Recovers running from `state_dir` and starts the journal's thread. `initial` is what a new server starts with.
     pub fn open(schema: Arc<Schema>, state: &StateDirectory, initial: &Tree) -> Result<Datastores, RecoveryError> {
-        let (journal, recovered) = Journal::open(state)?;
+        let (mut journal, recovered) = Journal::open(state)?;
         if let Some(note) = &recovered.note {
             tracing::warn!("{note}");
         }
         let fresh = recovered.checkpoint.is_none() && recovered.records.is_empty();
-        let mut running = if fresh { initial.clone() } else { recover::recover(&schema, recovered)? };
+        let mut found = Recovery { running: initial.clone(), before: None };
+        if !fresh {
+            found = recover::recover(&schema, recovered)?;
+        }
         let mut validator = Validator::new(schema.clone());
-        running = validator.validate_all(&running).map_err(|errors| {
+        let start = found.before.as_ref().unwrap_or(&found.running);
+        let running = validator.validate_all(start).map_err(|errors| {
             RecoveryError::Invalid(errors.iter().map(|e| e.to_string()).collect::<Vec<_>>().join("; "))
         })?;
+        recover::record_start(&mut journal, &found, &running)?;
         let nacm = Nacm::compile(&running, None);
-        let version = Arc::new(Version { running, nacm });
+        let version = Arc::new(Version { running, nacm, awaiting: None });
         let published = Arc::new(ArcSwap::new(version.clone()));
         let journal = Queue::start(journal, published.clone(), fresh)
             .map_err(|e| RecoveryError::Invalid(format!("cannot start a thread: {e}")))?;
@@ -116,7 +129,16 @@ impl Datastores {
         let core = Core { running: version, candidate: None, validator, generation: 0 };
         let locks = std::sync::Mutex::default();
         let candidate = ArcSwapOption::empty();
-        Ok(Datastores { schema, published, candidate, core: Mutex::new(core), locks, operations, journal })
+        Ok(Datastores {
+            schema,
+            published,
+            candidate,
+            core: Mutex::new(core),
+            locks,
+            operations,
+            journal,
+            timer: watch::Sender::new(None),
+        })
     }
 
     /// The durable version.
@@ -175,7 +197,7 @@ impl Datastores {
         Ok((Some(committed), errors))
     }
 
-    /// `<copy-config>`, and `<commit>` as the copy of candidate to running.
+    /// `<copy-config>`.
     pub async fn replace<P: Provider>(
         &self,
         provider: &P,
@@ -185,10 +207,6 @@ impl Datastores {
     ) -> Result<Option<Committed>, Vec<RpcError>> {
         let mut core = self.core().await;
         self.refuse_if_locked(target, author.session_id)?;
-        let commit = (target, &source) == (Datastore::Running, &Ok(Datastore::Candidate));
-        if commit {
-            self.refuse_if_locked(Datastore::Candidate, author.session_id)?;
-        }
         let new = match source {
             Ok(source) => core.tree(source),
             Err(tree) => tree,
@@ -199,11 +217,7 @@ impl Datastores {
             self.set_candidate(&mut core, Some(new));
             return Ok(None);
         }
-        let committed = self.install(&mut core, provider, new).await?;
-        if commit {
-            self.set_candidate(&mut core, None);
-        }
-        Ok(Some(committed))
+        Ok(Some(self.install(&mut core, provider, new).await?))
     }
 
     pub async fn discard_changes(&self, author: Author<'_>) -> Result<(), RpcError> {
@@ -244,24 +258,42 @@ impl Datastores {
         self.candidate.store(core.candidate.clone().map(Arc::new));
     }
 
-    /// Validates, applies and hands to the journal.
+    /// Validates, applies and hands to the journal. A confirmed commit that is pending stays so.
     async fn install<P: Provider>(&self, core: &mut Core, provider: &P, new: Tree) -> Result<Committed, Vec<RpcError>> {
+        let new = core.check(provider, &core.running.running.clone(), &new)?;
+        let awaiting = core.running.awaiting.clone();
+        self.put(core, provider, new, Mark::Edits, awaiting).await
+    }
+
+    /// Applies what is valid and hands it to the journal.
+    async fn put<P: Provider>(
+        &self,
+        core: &mut Core,
+        provider: &P,
+        new: Tree,
+        mark: Mark,
+        awaiting: Option<Awaiting<Tree>>,
+    ) -> Result<Committed, Vec<RpcError>> {
         let old = core.running.running.clone();
-        let new = core.check(provider, &old, &new)?;
         let edits = diff(&old, &new);
-        if edits.is_empty() {
+        if edits.is_empty() && mark == Mark::Edits {
             return Ok(Committed { edits, durable: Durable::nothing(core.generation) });
         }
         let room = self.journal.room().await?;
-        apply(provider, &old, &new, &edits).await?;
-        let mut record = Vec::new();
-        record.extend_from_slice(b"<edits>");
-        patch::write_edits(&self.schema, &edits, &new, &mut record);
-        record.extend_from_slice(b"</edits>");
+        if !edits.is_empty() {
+            apply(provider, &old, &new, &edits).await?;
+        }
+        let record = mark.record(&self.schema, &edits, &new);
         let nacm = Nacm::compile(&new, Some(&core.running.nacm));
-        let version = Arc::new(Version { running: new, nacm });
-        core.running = version.clone();
+        let version = Arc::new(Version { running: new, nacm, awaiting });
+        self.set_running(core, version.clone());
         Ok(Committed { edits, durable: room.send(core.generation, record, version) })
+    }
+
+    fn set_running(&self, core: &mut Core, version: Arc<Version>) -> Arc<Version> {
+        let due = version.awaiting.as_ref().map(|awaiting| awaiting.deadline);
+        self.timer.send_if_modified(|timer| std::mem::replace(timer, due) != due);
+        std::mem::replace(&mut core.running, version)
     }
 }
 

@@ -6,6 +6,7 @@
 //!                 └── stream ◄─────────────┘
 //! ```
 
+pub mod confirm;
 pub mod core;
 pub mod event;
 pub mod journal;
@@ -86,7 +87,11 @@ pub struct Shared<P> {
 pub fn base_modules(builder: SchemaBuilder) -> SchemaBuilder {
     builder
         .standard()
-        .module("ietf-netconf", None, &["writable-running", "candidate", "rollback-on-error", "validate"])
+        .module(
+            "ietf-netconf",
+            None,
+            &["writable-running", "candidate", "confirmed-commit", "rollback-on-error", "validate"],
+        )
         .module("ietf-netconf-monitoring", None, &[])
         .module("ietf-netconf-acm", None, &[])
         .module("ietf-netconf-with-defaults", None, &[])
@@ -132,6 +137,7 @@ impl<P: Provider> Server<P> {
             events: events.clone(),
         });
         shared.provider.start(events);
+        tokio::spawn(event::take_back_in_time(Arc::downgrade(&shared), shared.datastores.timer()));
         tokio::spawn(event::publish(schema, publisher, queue));
         Ok(Server(shared))
     }
@@ -157,6 +163,7 @@ fn capabilities(schema: &Schema) -> Vec<String> {
         capability::BASE_1_1,
         capability::WRITABLE_RUNNING,
         capability::CANDIDATE,
+        capability::CONFIRMED_COMMIT,
         capability::ROLLBACK_ON_ERROR,
         capability::VALIDATE,
         capability::NOTIFICATION,
@@ -259,7 +266,7 @@ impl<P: Provider> Request<'_, P> {
     pub async fn committed(&self, committed: Option<Committed>) -> Result<(), Vec<RpcError>> {
         let Some(Committed { edits, durable }) = committed else { return Ok(()) };
         self.shared.datastores.wait(&self.shared.provider, durable).await?;
-        self.shared.config_changed(self.session, &edits).await;
+        self.shared.config_changed(Some(self.session), &edits).await;
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Tests of the server through its own client, over a pipe instead of a transport.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::io::BufReader;
@@ -14,6 +15,8 @@ use crate::yang::diff::Edit;
 use crate::yang::ffi::Source;
 use crate::yang::fixture;
 use crate::yang::serde::{from_path, tree_at};
+
+mod confirmed_commit;
 
 const ACTIONS: Source = Source {
     name: "actions",
@@ -31,6 +34,8 @@ struct Device {
     applied: Arc<std::sync::Mutex<Vec<Vec<Edit>>>>,
     /// A `<name>` of `slow` is applied when this says so.
     slow: Arc<tokio::sync::Notify>,
+    /// It refuses everything while this is set.
+    refuses: Arc<AtomicBool>,
 }
 
 impl Provider for Device {
@@ -46,7 +51,8 @@ impl Provider for Device {
     }
 
     async fn apply(&self, _old: &Tree, new: &Tree, edits: &[Edit]) -> Result<(), RpcError> {
-        if new.value("/fixture:system/name").is_some_and(|name| name.text() == "broken") {
+        let broken = new.value("/fixture:system/name").is_some_and(|name| name.text() == "broken");
+        if broken || self.refuses.load(Ordering::Relaxed) {
             return Err(RpcError::operation_failed("The device is broken."));
         }
         if new.value("/fixture:system/name").is_some_and(|name| name.text() == "slow") {
@@ -88,6 +94,7 @@ struct Bench {
     server: Server<Device>,
     applied: Arc<std::sync::Mutex<Vec<Vec<Edit>>>>,
     slow: Arc<tokio::sync::Notify>,
+    refuses: Arc<AtomicBool>,
     directory: tempfile::TempDir,
 }
 
@@ -100,15 +107,17 @@ async fn start_in(directory: tempfile::TempDir) -> Bench {
     let schema = schema();
     let applied = Arc::default();
     let slow = Arc::default();
+    let refuses = Arc::default();
     let device = Device {
         schema: schema.clone(),
         events: Default::default(),
         applied: Arc::clone(&applied),
         slow: Arc::clone(&slow),
+        refuses: Arc::clone(&refuses),
     };
     let options = Options { state_dir: directory.path().join("state"), superuser: Some("admin".into()) };
     let server = Server::start(schema.clone(), device, Tree::initial(schema), options).await.unwrap();
-    Bench { server, applied, slow, directory }
+    Bench { server, applied, slow, refuses, directory }
 }
 
 async fn start() -> Bench {
@@ -128,6 +137,34 @@ impl Bench {
         let server = self.server.clone();
         tokio::spawn(async move { server.serve(BufReader::new(theirs), peer).await });
         ours
+    }
+
+    /// Stops the server and starts another on the same state directory.
+    async fn restart(self) -> Bench {
+        let Bench { server, directory, .. } = self;
+        server.stop();
+        drop(server);
+        loop {
+            // The state directory is free once the old server's last task has gone.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            if let Ok(lock) = record::StateDirectory::open(directory.path().join("state")) {
+                drop(lock);
+                return start_in(directory).await;
+            }
+        }
+    }
+
+    /// Another server, on what a power failure at this moment would leave.
+    async fn after_power_failure(&self) -> Bench {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().join("state");
+        std::fs::create_dir(&state).unwrap();
+        for file in std::fs::read_dir(self.directory.path().join("state")).unwrap().map(Result::unwrap) {
+            if file.file_type().unwrap().is_file() {
+                std::fs::copy(file.path(), state.join(file.file_name())).unwrap();
+            }
+        }
+        start_in(directory).await
     }
 
     async fn session(&self, user: &str) -> (Session, Notifications) {
@@ -214,20 +251,7 @@ async fn edits_reach_running_device_and_disk() {
     session.validate(&Datastore::Candidate).await.unwrap();
     session.commit().await.unwrap();
     drop(session);
-    let Bench { server, directory, .. } = bench;
-    server.stop();
-    drop(server);
-    let again = loop {
-        // The state directory is free once the old server's last task has gone.
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        match record::StateDirectory::open(directory.path().join("state")) {
-            Ok(lock) => {
-                drop(lock);
-                break start_in(directory).await;
-            }
-            Err(_) => continue,
-        }
-    };
+    let again = bench.restart().await;
     let session = again.admin().await;
     assert_eq!(running(&session).await, "<system xmlns=\"urn:fixture\"><name>b</name></system>");
 }

@@ -10,11 +10,52 @@ use super::{Datastores, Version, apply};
 use crate::error::RpcError;
 use crate::server::journal::{Journal, JournalError};
 use crate::server::provider::Provider;
-use crate::yang::diff::diff;
+use crate::yang::diff::{Edit, diff};
 use crate::yang::patch;
+use crate::yang::schema::Schema;
+use crate::yang::tree::Tree;
 
 /// Versions decided but not yet durable. A full queue holds up further edits until the disk has caught up.
 const JOURNAL_QUEUE: usize = 1024;
+
+/// What a record of the journal is to the confirmed commit that may be pending: the name of its root element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    Edits,
+    /// Where it stands first, what came before it is what running goes back to.
+    ConfirmedCommit,
+    ConfirmingCommit,
+    Rollback,
+}
+
+impl Mark {
+    const ALL: [Mark; 4] = [Mark::Edits, Mark::ConfirmedCommit, Mark::ConfirmingCommit, Mark::Rollback];
+
+    fn name(self) -> &'static str {
+        match self {
+            Mark::Edits => "edits",
+            Mark::ConfirmedCommit => "confirmed-commit",
+            Mark::ConfirmingCommit => "confirming-commit",
+            Mark::Rollback => "rollback",
+        }
+    }
+
+    pub(super) fn of(name: &str) -> Option<Mark> {
+        Self::ALL.into_iter().find(|mark| mark.name() == name)
+    }
+
+    /// A record of edits that lead to `new`.
+    pub(super) fn record(self, schema: &Schema, edits: &[Edit], new: &Tree) -> Vec<u8> {
+        let mut record = format!("<{}>", self.name()).into_bytes();
+        patch::write_edits(schema, edits, new, &mut record);
+        record.extend_from_slice(format!("</{}>", self.name()).as_bytes());
+        record
+    }
+}
+
+/// The root of a checkpoint: running alone, or with what it may have to go back to.
+pub(super) const CHECKPOINT_OF_RUNNING: &str = "config";
+pub(super) const CHECKPOINT_OF_BOTH: &str = "confirmed-commit";
 
 /// The way to the journal's thread, which publishes what it has stored.
 pub(super) struct Queue(mpsc::Sender<Pending>);
@@ -81,7 +122,7 @@ impl Datastores {
         if core.generation == durable.generation {
             core.generation += 1;
             let kept = self.published.load_full();
-            let undone = std::mem::replace(&mut core.running, kept.clone());
+            let undone = self.set_running(&mut core, kept.clone());
             let edits = diff(&undone.running, &kept.running);
             tracing::error!(%reason, "configuration could not be stored: going back to the stored one");
             apply(provider, &undone.running, &kept.running, &edits).await.map_err(|error| {
@@ -155,9 +196,22 @@ impl Writer {
     }
 
     fn checkpoint(&mut self, version: &Version) -> Result<(), JournalError> {
-        let mut bytes = b"<config>".to_vec();
-        patch::write_config(&version.running, &mut bytes);
-        bytes.extend_from_slice(b"</config>");
+        let mut bytes = Vec::new();
+        match &version.awaiting {
+            None => write_element(CHECKPOINT_OF_RUNNING, &version.running, &mut bytes),
+            Some(awaiting) => {
+                bytes.extend_from_slice(format!("<{CHECKPOINT_OF_BOTH}>").as_bytes());
+                write_element("running", &version.running, &mut bytes);
+                write_element("before", &awaiting.before, &mut bytes);
+                bytes.extend_from_slice(format!("</{CHECKPOINT_OF_BOTH}>").as_bytes());
+            }
+        }
         self.journal.checkpoint(&bytes).map(|_| ())
     }
+}
+
+fn write_element(name: &str, tree: &Tree, out: &mut Vec<u8>) {
+    out.extend_from_slice(format!("<{name}>").as_bytes());
+    patch::write_config(tree, out);
+    out.extend_from_slice(format!("</{name}>").as_bytes());
 }

@@ -21,6 +21,13 @@ impl Datastores {
             let message = format!("The {} datastore is locked by session {holder}.", target.as_str());
             return Err(RpcError::lock_denied(holder, message));
         }
+        let awaiting = core.running.awaiting.as_ref();
+        if target == Datastore::Running
+            && let Some(holder) = awaiting.and_then(|awaiting| awaiting.refuses_lock(session_id))
+        {
+            let message = "A confirmed commit of another session is pending.";
+            return Err(RpcError::lock_denied(holder, message));
+        }
         if target == Datastore::Candidate && core.candidate.is_some() {
             let message = "The candidate has changes that are neither committed nor discarded.";
             return Err(RpcError::lock_denied(0, message));
@@ -48,7 +55,7 @@ impl Datastores {
     }
 
     /// Locks die with their session, and changes to a locked candidate with its lock (RFC 6241 section 8.3.4.2).
-    pub async fn end_session(&self, session_id: u32) {
+    pub(super) async fn release_locks(&self, session_id: u32) {
         let mut core = self.core().await;
         let mut locks = self.lock_table();
         let held: Vec<Datastore> =
