@@ -8,8 +8,10 @@ mod confirmed;
 mod journalled;
 mod lock;
 mod recover;
+mod startup;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +25,8 @@ use self::journalled::{Mark, Queue};
 pub use self::lock::Lock;
 use self::recover::Recovery;
 pub use self::recover::RecoveryError;
+pub use self::startup::Boot;
+use self::startup::Stored;
 use super::confirm::Awaiting;
 use super::journal::Journal;
 use super::nacm::{Nacm, UserAccess};
@@ -53,6 +57,9 @@ pub struct Datastores {
     schema: Arc<Schema>,
     published: Arc<ArcSwap<Version>>,
     candidate: ArcSwapOption<Tree>,
+    /// None while there is none. Changed by the holder of the core only.
+    startup: ArcSwapOption<Tree>,
+    startup_path: PathBuf,
     core: Mutex<Core>,
     /// Changed by the holder of the core only; read by anyone.
     locks: std::sync::Mutex<BTreeMap<Datastore, Lock>>,
@@ -74,8 +81,9 @@ pub struct Core {
     generation: u64,
 }
 
-/// What a change to running did, for notifications.
+/// What a change to running or startup did, for notifications.
 pub struct Committed {
+    pub datastore: Datastore,
     pub edits: Vec<Edit>,
     pub durable: Durable,
 }
@@ -103,8 +111,14 @@ pub enum ErrorOption {
 }
 
 impl Datastores {
-    /// Recovers running from `state_dir` and starts the journal's thread. `initial` is what a new server starts with.
-    pub fn open(schema: Arc<Schema>, state: &StateDirectory, initial: &Tree) -> Result<Datastores, RecoveryError> {
+    /// Recovers the datastores from a state directory and starts the journal's thread. `initial` is what a new server
+    /// starts with.
+    pub fn open(
+        schema: Arc<Schema>,
+        state: &StateDirectory,
+        initial: &Tree,
+        boot: Boot,
+    ) -> Result<Datastores, RecoveryError> {
         let (mut journal, recovered) = Journal::open(state)?;
         if let Some(note) = &recovered.note {
             tracing::warn!("{note}");
@@ -115,11 +129,26 @@ impl Datastores {
             found = recover::recover(&schema, recovered)?;
         }
         let mut validator = Validator::new(schema.clone());
-        let start = found.before.as_ref().unwrap_or(&found.running);
+        let startup_path = startup::path(state);
+        let stored = startup::load(&schema, &startup_path)?;
+        let start = match (boot, &stored) {
+            (Boot::Startup, Some(Stored::Config(startup))) => startup,
+            (Boot::Startup, Some(Stored::Deleted)) => initial,
+            _ => found.before.as_ref().unwrap_or(&found.running),
+        };
         let running = validator.validate_all(start).map_err(|errors| {
             RecoveryError::Invalid(errors.iter().map(|e| e.to_string()).collect::<Vec<_>>().join("; "))
         })?;
         recover::record_start(&mut journal, &found, &running)?;
+        let startup = match stored {
+            Some(Stored::Config(startup)) => Some(startup),
+            Some(Stored::Deleted) => None,
+            // A server that never had one takes what it starts with.
+            None => {
+                startup::store(&startup_path, Some(&running))?;
+                Some(running.clone())
+            }
+        };
         let nacm = Nacm::compile(&running, None);
         let version = Arc::new(Version { running, nacm, awaiting: None });
         let published = Arc::new(ArcSwap::new(version.clone()));
@@ -128,11 +157,12 @@ impl Datastores {
         let operations = std::sync::Mutex::new(Validator::new(schema.clone()));
         let core = Core { running: version, candidate: None, validator, generation: 0 };
         let locks = std::sync::Mutex::default();
-        let candidate = ArcSwapOption::empty();
         Ok(Datastores {
             schema,
             published,
-            candidate,
+            candidate: ArcSwapOption::empty(),
+            startup: ArcSwapOption::new(startup.map(Arc::new)),
+            startup_path,
             core: Mutex::new(core),
             locks,
             operations,
@@ -153,6 +183,19 @@ impl Datastores {
                 Some(candidate) => (*candidate).clone(),
                 None => self.published.load().running.clone(),
             },
+            Datastore::Startup => match self.startup.load_full() {
+                Some(startup) => (*startup).clone(),
+                None => Tree::initial(self.schema.clone()),
+            },
+        }
+    }
+
+    /// A datastore as the holder of the core has it: running may not be durable yet.
+    fn tree(&self, core: &Core, datastore: Datastore) -> Tree {
+        match datastore {
+            Datastore::Running => core.running.running.clone(),
+            Datastore::Candidate => core.candidate.clone().unwrap_or_else(|| core.running.running.clone()),
+            Datastore::Startup => self.read(Datastore::Startup),
         }
     }
 
@@ -174,30 +217,21 @@ impl Datastores {
     ) -> Result<(Option<Committed>, Vec<RpcError>), Vec<RpcError>> {
         let mut core = self.core().await;
         self.refuse_if_locked(target, author.session_id)?;
-        let old = core.tree(target);
+        let old = self.tree(&core, target);
         let (new, errors) = edit::edit(&old, config, default);
         if !errors.is_empty() && on_error != ErrorOption::ContinueOnError {
             return Err(errors);
         }
         author.access.check_edits(&diff(&old, &new))?;
-        if target == Datastore::Candidate {
-            if test == TestOption::TestOnly {
-                let running = core.running.running.clone();
-                core.check(provider, &running, &new)?;
-            } else {
-                self.set_candidate(&mut core, Some(new));
-            }
-            return Ok((None, errors));
-        }
         if test == TestOption::TestOnly {
-            core.check(provider, &old, &new)?;
+            let valid = if target == Datastore::Candidate { core.running.running.clone() } else { old };
+            core.check(provider, &valid, &new)?;
             return Ok((None, errors));
         }
-        let committed = self.install(&mut core, provider, new).await?;
-        Ok((Some(committed), errors))
+        Ok((self.install(&mut core, provider, target, new).await?, errors))
     }
 
-    /// `<copy-config>`.
+    /// `<copy-config>`. To copy running to startup no rights to their nodes are needed (RFC 8341 section 3.2.6).
     pub async fn replace<P: Provider>(
         &self,
         provider: &P,
@@ -207,17 +241,15 @@ impl Datastores {
     ) -> Result<Option<Committed>, Vec<RpcError>> {
         let mut core = self.core().await;
         self.refuse_if_locked(target, author.session_id)?;
+        let saved = (target, &source) == (Datastore::Startup, &Ok(Datastore::Running));
         let new = match source {
-            Ok(source) => core.tree(source),
+            Ok(source) => self.tree(&core, source),
             Err(tree) => tree,
         };
-        let old = core.tree(target);
-        author.access.check_edits(&diff(&old, &new))?;
-        if target == Datastore::Candidate {
-            self.set_candidate(&mut core, Some(new));
-            return Ok(None);
+        if !saved {
+            author.access.check_edits(&diff(&self.tree(&core, target), &new))?;
         }
-        Ok(Some(self.install(&mut core, provider, new).await?))
+        self.install(&mut core, provider, target, new).await
     }
 
     pub async fn discard_changes(&self, author: Author<'_>) -> Result<(), RpcError> {
@@ -235,7 +267,7 @@ impl Datastores {
     ) -> Result<(), Vec<RpcError>> {
         let mut core = self.core().await;
         let new = match source {
-            Ok(source) => core.tree(source),
+            Ok(source) => self.tree(&core, source),
             Err(tree) => tree,
         };
         core.validator.validate_all(&new)?;
@@ -258,11 +290,31 @@ impl Datastores {
         self.candidate.store(core.candidate.clone().map(Arc::new));
     }
 
-    /// Validates, applies and hands to the journal. A confirmed commit that is pending stays so.
-    async fn install<P: Provider>(&self, core: &mut Core, provider: &P, new: Tree) -> Result<Committed, Vec<RpcError>> {
-        let new = core.check(provider, &core.running.running.clone(), &new)?;
-        let awaiting = core.running.awaiting.clone();
-        self.put(core, provider, new, Mark::Edits, awaiting).await
+    /// Makes `new` the content of a datastore: valid where it is running or startup (RFC 7950 section 8.3.3), and
+    /// applied and on its way to the disk where it is running. A confirmed commit that is pending stays so.
+    async fn install<P: Provider>(
+        &self,
+        core: &mut Core,
+        provider: &P,
+        target: Datastore,
+        new: Tree,
+    ) -> Result<Option<Committed>, Vec<RpcError>> {
+        let running = core.running.running.clone();
+        match target {
+            Datastore::Candidate => {
+                self.set_candidate(core, Some(new));
+                Ok(None)
+            }
+            Datastore::Startup => {
+                let new = core.check(provider, &running, &new)?;
+                Ok(Some(self.set_startup(Some(new)).await?))
+            }
+            Datastore::Running => {
+                let new = core.check(provider, &running, &new)?;
+                let awaiting = core.running.awaiting.clone();
+                Ok(Some(self.put(core, provider, new, Mark::Edits, awaiting).await?))
+            }
+        }
     }
 
     /// Applies what is valid and hands it to the journal.
@@ -277,7 +329,7 @@ impl Datastores {
         let old = core.running.running.clone();
         let edits = diff(&old, &new);
         if edits.is_empty() && mark == Mark::Edits {
-            return Ok(Committed { edits, durable: Durable::nothing(core.generation) });
+            return Ok(Committed { datastore: Datastore::Running, edits, durable: Durable::done() });
         }
         let room = self.journal.room().await?;
         if !edits.is_empty() {
@@ -287,7 +339,7 @@ impl Datastores {
         let nacm = Nacm::compile(&new, Some(&core.running.nacm));
         let version = Arc::new(Version { running: new, nacm, awaiting });
         self.set_running(core, version.clone());
-        Ok(Committed { edits, durable: room.send(core.generation, record, version) })
+        Ok(Committed { datastore: Datastore::Running, edits, durable: room.send(core.generation, record, version) })
     }
 
     fn set_running(&self, core: &mut Core, version: Arc<Version>) -> Arc<Version> {
@@ -298,13 +350,6 @@ impl Datastores {
 }
 
 impl Core {
-    fn tree(&self, datastore: Datastore) -> Tree {
-        match datastore {
-            Datastore::Running => self.running.running.clone(),
-            Datastore::Candidate => self.candidate.clone().unwrap_or_else(|| self.running.running.clone()),
-        }
-    }
-
     fn check<P: Provider>(&mut self, provider: &P, old: &Tree, new: &Tree) -> Result<Tree, Vec<RpcError>> {
         let new = self.validator.validate(old, new)?;
         provider.validate(&new)?;

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::Shared;
 use super::nacm::UserAccess;
+use super::operation::parameters::Datastore;
 use super::provider::{Event, EventReceiver, Provider, Queued};
 use super::session::{End, Entry};
 use super::stream::{self, Message, Notification, Publisher, Subscription};
@@ -240,7 +241,7 @@ pub(super) async fn take_back_in_time<P: Provider>(
         let Some(shared) = shared.upgrade() else { return };
         // Where it fails it is due again later.
         if let Some(Ok(edits)) = shared.datastores.time_out(&shared.provider, Instant::now()).await {
-            shared.config_changed(None, &edits).await;
+            shared.config_changed(None, Datastore::Running, &edits).await;
             shared.confirmed_commit(ConfirmEvent::Timeout).await;
         }
     }
@@ -248,7 +249,7 @@ pub(super) async fn take_back_in_time<P: Provider>(
 
 impl<P: Provider> Shared<P> {
     /// netconf-config-change (RFC 6470 section 2.2). `by`: None where the server did it on its own account.
-    pub(super) async fn config_changed(&self, by: Option<&Entry>, edits: &[Edit]) {
+    pub(super) async fn config_changed(&self, by: Option<&Entry>, datastore: Datastore, edits: &[Edit]) {
         #[derive(Serialize)]
         #[serde(rename_all = "kebab-case")]
         struct ConfigChange<'s> {
@@ -269,7 +270,7 @@ impl<P: Provider> Shared<P> {
                 Some(entry) => ChangedBy::User(entry.into()),
                 None => ChangedBy::Server { server: () },
             },
-            datastore: "running",
+            datastore: datastore.as_str(),
             edit: edits
                 .iter()
                 .take(REPORTED_EDITS)

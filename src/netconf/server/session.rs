@@ -13,6 +13,7 @@ use super::Shared;
 use super::event::{self, ConfirmEvent, Subscriber};
 use super::monitoring::Counters;
 use super::nacm::{Nacm, UserAccess};
+use super::operation::parameters::Datastore;
 use super::operation::{self, Outcome, Reply, Request};
 use super::provider::{Annotation, Provider, Requester};
 use super::stream::Message;
@@ -155,7 +156,7 @@ pub async fn run<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send>(
     tracing::info!(session = entry.id, user, %address, ?end, "session ended");
     // A commit that could not be taken back is the timer's from now on.
     if let Some(Ok(edits)) = shared.datastores.end_session(&shared.provider, entry.id).await {
-        shared.config_changed(None, &edits).await;
+        shared.config_changed(None, Datastore::Running, &edits).await;
         shared.confirmed_commit(ConfirmEvent::Cancel(&entry)).await;
     }
     if started {

@@ -17,6 +17,7 @@ use crate::yang::fixture;
 use crate::yang::serde::{from_path, tree_at};
 
 mod confirmed_commit;
+mod startup;
 
 const ACTIONS: Source = Source {
     name: "actions",
@@ -104,6 +105,11 @@ fn schema() -> Arc<Schema> {
 }
 
 async fn start_in(directory: tempfile::TempDir) -> Bench {
+    start_with(directory, Options::default()).await
+}
+
+/// `options`: all but the state directory and the superuser.
+async fn start_with(directory: tempfile::TempDir, options: Options) -> Bench {
     let schema = schema();
     let applied = Arc::default();
     let slow = Arc::default();
@@ -115,7 +121,7 @@ async fn start_in(directory: tempfile::TempDir) -> Bench {
         slow: Arc::clone(&slow),
         refuses: Arc::clone(&refuses),
     };
-    let options = Options { state_dir: directory.path().join("state"), superuser: Some("admin".into()) };
+    let options = Options { state_dir: directory.path().join("state"), superuser: Some("admin".into()), ..options };
     let server = Server::start(schema.clone(), device, Tree::initial(schema), options).await.unwrap();
     Bench { server, applied, slow, refuses, directory }
 }
@@ -141,6 +147,10 @@ impl Bench {
 
     /// Stops the server and starts another on the same state directory.
     async fn restart(self) -> Bench {
+        self.restart_with(Options::default()).await
+    }
+
+    async fn restart_with(self, options: Options) -> Bench {
         let Bench { server, directory, .. } = self;
         server.stop();
         drop(server);
@@ -149,7 +159,7 @@ impl Bench {
             tokio::time::sleep(Duration::from_millis(10)).await;
             if let Ok(lock) = record::StateDirectory::open(directory.path().join("state")) {
                 drop(lock);
-                return start_in(directory).await;
+                return start_with(directory, options).await;
             }
         }
     }
@@ -182,7 +192,11 @@ fn tag(error: client::Error) -> (ErrorTag, Option<String>) {
 }
 
 async fn running(session: &Session) -> String {
-    let reply = session.get_config(&Datastore::Running, &client::Options::default()).await.unwrap();
+    content(session, Datastore::Running).await
+}
+
+async fn content(session: &Session, datastore: Datastore) -> String {
+    let reply = session.get_config(&datastore, &client::Options::default()).await.unwrap();
     let document = reply.document().unwrap();
     let mut out = Vec::new();
     for child in client::data(&document).unwrap().children() {
@@ -372,11 +386,13 @@ async fn operations_and_actions_reach_the_provider() {
         ("<restart xmlns=\"urn:fixture\"><reason>r</reason><delay>x</delay></restart>", ErrorTag::InvalidValue),
         ("<nope xmlns=\"urn:fixture\"/>", ErrorTag::OperationNotSupported),
         ("<nope xmlns=\"urn:nobody\"/>", ErrorTag::UnknownNamespace),
-        ("<delete-config><target><startup/></target></delete-config>", ErrorTag::OperationNotSupported),
+        ("<delete-config><target><running/></target></delete-config>", ErrorTag::UnknownElement),
+        ("<delete-config><target><candidate/></target></delete-config>", ErrorTag::UnknownElement),
         ("<get><bogus/></get>", ErrorTag::UnknownElement),
         ("<get-config/>", ErrorTag::MissingElement),
         ("<get-config><source/></get-config>", ErrorTag::MissingElement),
-        ("<get-config><source><startup/></source></get-config>", ErrorTag::UnknownElement),
+        ("<get-config><source><backup/></source></get-config>", ErrorTag::UnknownElement),
+        ("<edit-config><target><startup/></target><config/></edit-config>", ErrorTag::UnknownElement),
         ("<edit-config><target><running/></target></edit-config>", ErrorTag::MissingElement),
         ("<get><filter type=\"bogus\"/></get>", ErrorTag::BadAttribute),
         ("<kill-session><session-id>x</session-id></kill-session>", ErrorTag::InvalidValue),

@@ -30,7 +30,7 @@ impl Datastores {
         self.refuse_if_locked(Datastore::Candidate, author.session_id)?;
         let old = core.running.running.clone();
         let (step, next) = confirm::commit(core.running.awaiting.as_ref(), wish, author.session_id, &old, now)?;
-        let new = core.tree(Datastore::Candidate);
+        let new = self.tree(&core, Datastore::Candidate);
         author.access.check_edits(&diff(&old, &new))?;
         let new = core.check(provider, &old, &new)?;
         let mark = match step {

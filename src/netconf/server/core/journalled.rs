@@ -103,9 +103,9 @@ pub struct Durable {
 }
 
 impl Durable {
-    /// Nothing changed: all there is to store has been handed over before.
-    pub(super) fn nothing(generation: u64) -> Durable {
-        Durable { generation, done: None }
+    /// Nothing is on its way.
+    pub(super) fn done() -> Durable {
+        Durable { generation: 0, done: None }
     }
 }
 

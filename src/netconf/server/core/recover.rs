@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::journalled::{CHECKPOINT_OF_BOTH, CHECKPOINT_OF_RUNNING, Mark};
 use crate::error::RpcError;
-use crate::server::journal::{Journal, JournalError, Recovered};
+use crate::server::journal::{Journal, Recovered};
+use crate::server::record::RecordError;
 use crate::xml::{Document, Element, Limits};
 use crate::yang::diff::diff;
 use crate::yang::edit::{self, Operation};
@@ -15,7 +16,7 @@ use crate::yang::tree::Tree;
 #[derive(Debug, thiserror::Error)]
 pub enum RecoveryError {
     #[error(transparent)]
-    Journal(#[from] JournalError),
+    Stored(#[from] RecordError),
     #[error("the stored configuration does not fit the loaded modules: {0}")]
     Schema(String),
     #[error("the stored configuration is not valid: {0}")]
@@ -72,7 +73,10 @@ pub(super) fn recover(schema: &Arc<Schema>, recovered: Recovered) -> Result<Reco
 }
 
 /// Hands a stored document's root to `take`.
-fn read(bytes: &[u8], take: impl FnOnce(Element<'_>) -> Result<(), Vec<RpcError>>) -> Result<(), RecoveryError> {
+pub(super) fn read(
+    bytes: &[u8],
+    take: impl FnOnce(Element<'_>) -> Result<(), Vec<RpcError>>,
+) -> Result<(), RecoveryError> {
     let text = std::str::from_utf8(bytes).map_err(|e| RecoveryError::Schema(e.to_string()))?;
     let document = Document::parse(text, &Limits::default()).map_err(|e| RecoveryError::Schema(e.to_string()))?;
     take(document.root())

@@ -1,6 +1,6 @@
 //! `<cancel-commit>` (RFC 6241 section 8.4.4.1).
 
-use super::parameters::{Parameters, name};
+use super::parameters::{Datastore, Parameters, name};
 use super::{Outcome, Reply, Request};
 use crate::server::event::ConfirmEvent;
 use crate::server::provider::Provider;
@@ -11,7 +11,7 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'
     let persist_id = parameters.text("persist-id")?;
     let shared = request.shared;
     let edits = shared.datastores.cancel_commit(&shared.provider, request.session.id, persist_id).await?;
-    shared.config_changed(Some(request.session), &edits).await;
+    shared.config_changed(Some(request.session), Datastore::Running, &edits).await;
     shared.confirmed_commit(ConfirmEvent::Cancel(request.session)).await;
     Ok(Outcome::Ok)
 }

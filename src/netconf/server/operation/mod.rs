@@ -5,6 +5,7 @@ pub mod close_session;
 pub mod commit;
 pub mod copy_config;
 pub mod create_subscription;
+pub mod delete_config;
 pub mod discard_changes;
 pub mod edit_config;
 pub mod get;
@@ -95,6 +96,7 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, element: Element<'_>
         ("ietf-netconf", "get-config") => get_config::perform(request, element).await,
         ("ietf-netconf", "edit-config") => edit_config::perform(request, element).await,
         ("ietf-netconf", "copy-config") => copy_config::perform(request, element).await,
+        ("ietf-netconf", "delete-config") => delete_config::perform(request, element).await,
         ("ietf-netconf", "commit") => commit::perform(request, element).await,
         ("ietf-netconf", "cancel-commit") => cancel_commit::perform(request, element).await,
         ("ietf-netconf", "discard-changes") => discard_changes::perform(request, element).await,
