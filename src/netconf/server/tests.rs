@@ -17,7 +17,9 @@ use crate::yang::fixture;
 use crate::yang::serde::{from_path, tree_at};
 
 mod confirmed_commit;
+mod copy_config;
 mod startup;
+mod url;
 
 const ACTIONS: Source = Source {
     name: "actions",
@@ -99,8 +101,8 @@ struct Bench {
     directory: tempfile::TempDir,
 }
 
-fn schema() -> Arc<Schema> {
-    let builder = base_modules(Schema::builder()).sources([fixture::MODULE, ACTIONS]);
+fn schema(options: &Options) -> Arc<Schema> {
+    let builder = options.urls.modules(base_modules(Schema::builder())).sources([fixture::MODULE, ACTIONS]);
     builder.module("fixture", None, &["extra"]).module("actions", None, &[]).build().unwrap()
 }
 
@@ -110,7 +112,7 @@ async fn start_in(directory: tempfile::TempDir) -> Bench {
 
 /// `options`: all but the state directory and the superuser.
 async fn start_with(directory: tempfile::TempDir, options: Options) -> Bench {
-    let schema = schema();
+    let schema = schema(&options);
     let applied = Arc::default();
     let slow = Arc::default();
     let refuses = Arc::default();
