@@ -6,6 +6,7 @@
 //!                 └── stream ◄─────────────┘
 //! ```
 
+pub mod confirm;
 pub mod core;
 pub mod event;
 pub mod journal;
@@ -16,6 +17,7 @@ pub mod provider;
 pub mod record;
 pub mod session;
 pub mod stream;
+pub mod url;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,15 +25,19 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufRead, AsyncWrite};
 
+pub use self::core::Boot;
 use self::core::{Author, Committed, Datastores, RecoveryError, Version};
 use self::monitoring::Statistics;
 use self::nacm::UserAccess;
 use self::operation::Request;
 use self::provider::{EventSender, Operation, Provider, Requester};
 use self::session::Sessions;
+use self::url::{Url, UrlError, UrlOptions, Urls};
 use crate::capability::{self, Capabilities};
 use crate::error::RpcError;
 use crate::transport::Peer;
+use crate::xml::{Document, Limits};
+use crate::yang::edit;
 use crate::yang::filter::Selection;
 use crate::yang::schema::{Schema, SchemaBuilder};
 use crate::yang::tree::Tree;
@@ -43,12 +49,15 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(330);
 pub const STATE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What a server needs to know beside its schema.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Where running and the notification logs live; made if absent.
+    /// Where the datastores and the notification logs live; made if absent.
     pub state_dir: PathBuf,
     /// The one user to whom access control does not apply (RFC 8341 section 3.1, recovery session).
     pub superuser: Option<String>,
+    pub boot: Boot,
+    /// What `<url>` can name; see [`UrlOptions::modules`].
+    pub urls: UrlOptions,
 }
 
 /// Why a server does not start. One line, with what to do.
@@ -60,6 +69,8 @@ pub enum StartError {
     Modules(#[from] crate::yang::serde::SerdeError),
     #[error(transparent)]
     Stream(#[from] record::RecordError),
+    #[error(transparent)]
+    Url(#[from] UrlError),
 }
 
 /// A server; clones are the same server.
@@ -73,6 +84,7 @@ pub struct Shared<P> {
     pub sessions: Sessions,
     pub statistics: Statistics,
     options: Options,
+    pub urls: Urls,
     capabilities: Vec<String>,
     /// Capabilities, schemas and yang-library: never changes.
     library: Tree,
@@ -86,7 +98,11 @@ pub struct Shared<P> {
 pub fn base_modules(builder: SchemaBuilder) -> SchemaBuilder {
     builder
         .standard()
-        .module("ietf-netconf", None, &["writable-running", "candidate", "rollback-on-error", "validate", "xpath"])
+        .module(
+            "ietf-netconf",
+            None,
+            &["writable-running", "candidate", "confirmed-commit", "rollback-on-error", "validate", "startup", "xpath"],
+        )
         .module("ietf-netconf-monitoring", None, &[])
         .module("ietf-netconf-acm", None, &[])
         .module("ietf-netconf-with-defaults", None, &[])
@@ -106,8 +122,9 @@ impl<P: Provider> Server<P> {
     /// Recovers what the state directory holds, and is then ready to [`Server::serve`]. `initial` is the configuration of
     /// a server that has never run. What was recovered has not been applied: that is for whoever started the device.
     pub async fn start(schema: Arc<Schema>, provider: P, initial: Tree, options: Options) -> Result<Self, StartError> {
+        let urls = Urls::open(&options.urls)?;
         let directory = record::StateDirectory::open(&options.state_dir).map_err(RecoveryError::from)?;
-        let datastores = Datastores::open(schema.clone(), &directory, &initial)?;
+        let datastores = Datastores::open(schema.clone(), &directory, &initial, options.boot)?;
         let (stream, publisher) = stream::Stream::open(
             &directory,
             "NETCONF",
@@ -115,7 +132,7 @@ impl<P: Provider> Server<P> {
             stream::Retention::default(),
             jiff::Timestamp::now(),
         )?;
-        let capabilities = capabilities(&schema);
+        let capabilities = capabilities(&schema, &urls);
         let library = monitoring::library(&schema, &capabilities)?;
         let (events, queue) = EventSender::channel();
         let shared = Arc::new(Shared {
@@ -125,6 +142,7 @@ impl<P: Provider> Server<P> {
             sessions: Sessions::default(),
             statistics: Statistics::default(),
             options,
+            urls,
             capabilities,
             library,
             start_time: now(),
@@ -132,6 +150,7 @@ impl<P: Provider> Server<P> {
             events: events.clone(),
         });
         shared.provider.start(events);
+        tokio::spawn(event::take_back_in_time(Arc::downgrade(&shared), shared.datastores.timer()));
         tokio::spawn(event::publish(schema, publisher, queue));
         Ok(Server(shared))
     }
@@ -151,20 +170,25 @@ impl<P: Provider> Server<P> {
     }
 }
 
-fn capabilities(schema: &Schema) -> Vec<String> {
+fn capabilities(schema: &Schema, urls: &Urls) -> Vec<String> {
     let mut all: Vec<String> = [
         capability::BASE_1_0,
         capability::BASE_1_1,
         capability::WRITABLE_RUNNING,
         capability::CANDIDATE,
+        capability::CONFIRMED_COMMIT,
         capability::ROLLBACK_ON_ERROR,
         capability::VALIDATE,
+        capability::STARTUP,
         capability::XPATH,
         capability::NOTIFICATION,
         capability::INTERLEAVE,
     ]
     .map(str::to_owned)
     .into();
+    if let Some(schemes) = urls.schemes() {
+        all.push(format!("{}?scheme={schemes}", capability::URL));
+    }
     all.push(format!(
         "{}?basic-mode=explicit&also-supported=report-all,report-all-tagged,trim",
         capability::WITH_DEFAULTS
@@ -252,15 +276,22 @@ impl<P: Provider> Shared<P> {
 }
 
 impl<P: Provider> Request<'_, P> {
+    /// The configuration at a `<url>`, read as the whole of one.
+    pub async fn config_at(&self, url: &Url) -> Result<Tree, Vec<RpcError>> {
+        let text = url.read().await?;
+        let document = Document::parse(&text, &Limits::default());
+        edit::read_config(&self.shared.schema, url::config(url, &document)?)
+    }
+
     pub fn author(&self) -> Author<'_> {
         Author { session_id: self.session.id, access: &self.access }
     }
 
     /// Waits for a change to be durable, and tells of it.
     pub async fn committed(&self, committed: Option<Committed>) -> Result<(), Vec<RpcError>> {
-        let Some(Committed { edits, durable }) = committed else { return Ok(()) };
+        let Some(Committed { datastore, edits, durable }) = committed else { return Ok(()) };
         self.shared.datastores.wait(&self.shared.provider, durable).await?;
-        self.shared.config_changed(self.session, &edits).await;
+        self.shared.config_changed(Some(self.session), datastore, &edits).await;
         Ok(())
     }
 }
