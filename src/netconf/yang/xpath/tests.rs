@@ -273,6 +273,13 @@ fn bounds_of_size_and_work() {
     assert!(too_large(&format!("'{}'", "x".repeat(MAX_LENGTH))));
     assert!(!too_large(&format!("{}true()", "1 = 2 or ".repeat(2000))));
     let tree = tree();
+    // What passes the bounds fits the stack of a thread.
+    let sum = format!("{}1 > 0", "1+".repeat(256));
+    let deepest = format!("{}({sum}){}", "/fixture:system[".repeat(30), "]".repeat(30));
+    let deepest = XPath::parse(&deepest, &namespaces).unwrap();
+    assert_eq!(deepest.nodes(&Context::new(&tree)).unwrap().len(), 1);
+    let signs = format!("{}1", "-".repeat(1000));
+    assert_eq!(text(&tree, &signs), "1");
     let slow = XPath::parse("count(//*[count(//*[count(//*) > 1]) > 1])", &namespaces).unwrap();
     let context = Context { work: 10_000, ..Context::new(&tree) };
     assert_eq!(slow.number(&context), Err(XPathError::TooMuchWork));
