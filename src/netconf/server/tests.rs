@@ -15,6 +15,8 @@ use crate::yang::ffi::Source;
 use crate::yang::fixture;
 use crate::yang::serde::{from_path, tree_at};
 
+mod nmda;
+
 const ACTIONS: Source = Source {
     name: "actions",
     revision: None,

@@ -2,6 +2,7 @@
 
 use super::parameters::{Parameters, datastore, invalid, name};
 use super::{Outcome, Reply, Request};
+use crate::error::RpcError;
 use crate::server::core::{ErrorOption, TestOption};
 use crate::server::provider::Provider;
 use crate::xml::Element;
@@ -11,12 +12,7 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'
     let known = ["target", "default-operation", "test-option", "error-option", "config"].map(name);
     let parameters = Parameters::read(operation, &known)?;
     let target = datastore(parameters.required("target")?)?;
-    let default = match parameters.text("default-operation")? {
-        None | Some("merge") => Operation::Merge,
-        Some("replace") => Operation::Replace,
-        Some("none") => Operation::None,
-        Some(other) => return Err(invalid("default-operation", other).into()),
-    };
+    let default = default_operation(&parameters)?;
     let test = match parameters.text("test-option")? {
         None | Some("test-then-set") => TestOption::TestThenSet,
         Some("set") => TestOption::Set,
@@ -35,4 +31,14 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'
         shared.datastores.edit(&shared.provider, request.author(), target, config, default, test, on_error).await?;
     request.committed(committed).await?;
     Ok(if errors.is_empty() { Outcome::Ok } else { Outcome::Errors(errors) })
+}
+
+/// The `<default-operation>` parameter.
+pub fn default_operation(parameters: &Parameters<'_>) -> Result<Operation, RpcError> {
+    match parameters.text("default-operation")? {
+        None | Some("merge") => Ok(Operation::Merge),
+        Some("replace") => Ok(Operation::Replace),
+        Some("none") => Ok(Operation::None),
+        Some(other) => Err(invalid("default-operation", other)),
+    }
 }

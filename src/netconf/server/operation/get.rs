@@ -12,8 +12,8 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'
     let parameters = Parameters::read(operation, &[name("filter"), WITH_DEFAULTS])?;
     let selection = selection(request, &parameters)?;
     let defaults = defaults(&parameters)?;
-    let tree = request.shared.operational(&selection).await?;
-    Ok(Outcome::Data { tree, selection, defaults })
+    let tree = request.shared.operational(&selection, false).await?;
+    Ok(Outcome::data(tree, selection, defaults))
 }
 
 /// The `<filter>` parameter: everything where there is none.

@@ -11,5 +11,5 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'
     let source = parameters.required("source").and_then(datastore)?;
     let selection = selection(request, &parameters)?;
     let defaults = defaults(&parameters)?;
-    Ok(Outcome::Data { tree: request.shared.datastores.read(source), selection, defaults })
+    Ok(Outcome::data(request.shared.datastores.read(source), selection, defaults))
 }

@@ -1,6 +1,7 @@
 //! `<validate>` (RFC 6241 section 8.6.4.1).
 
-use super::parameters::{Parameters, Source, name, source};
+use super::nmda;
+use super::parameters::{Parameters, Source, name};
 use super::{Outcome, Reply, Request};
 use crate::server::provider::Provider;
 use crate::xml::Element;
@@ -8,7 +9,7 @@ use crate::yang::edit;
 
 pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) -> Reply {
     let parameters = Parameters::read(operation, &[name("source")])?;
-    let source = match parameters.required("source").and_then(source)? {
+    let source = match nmda::source(&request.shared.schema, parameters.required("source")?)? {
         Source::Datastore(datastore) => Ok(datastore),
         Source::Config(config) => Err(edit::read_config(&request.shared.schema, config)?),
     };

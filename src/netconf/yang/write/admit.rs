@@ -1,7 +1,8 @@
 //! What passes on the way: selection, access and with-defaults, asked for one child at a time.
 
+use super::instances::Entries;
 use super::tags::Tag;
-use super::{Entries, Part, Rights, Scope, UNBOUNDED, Walk, WithDefaults};
+use super::{Part, Rights, Scope, UNBOUNDED, Walk, WithDefaults};
 use crate::yang::access::{Extent, Instance};
 use crate::yang::filter::{Group, GroupId, What};
 use crate::yang::schema::NodeId;

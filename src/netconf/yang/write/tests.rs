@@ -6,8 +6,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::xml::{Document, Limits};
-use crate::yang::access::Extent;
+use crate::yang::access::{Extent, Instance};
 use crate::yang::path::{InstancePath, Predicate};
+use crate::yang::schema::NodeId;
 use crate::yang::{edit, fixture};
 
 fn read(xml: &str) -> Tree {

@@ -1,0 +1,87 @@
+//! `<get-data>` (RFC 8526 section 3.1).
+
+use super::nmda::{self, Named};
+use super::parameters::{Datastore, Parameters, name};
+use super::{Outcome, Reply, Request, get};
+use crate::error::{ErrorType, RpcError};
+use crate::server::core::Datastores;
+use crate::server::provider::Provider;
+use crate::xml::Element;
+use crate::yang::filter::Selection;
+use crate::yang::schema::Schema;
+use crate::yang::tree::{Origin, Origins, Tree};
+use crate::yang::write::{WithDefaults, WriteOptions};
+
+const ORIGIN_FILTERS: [&str; 2] = ["origin-filter", "negated-origin-filter"];
+
+pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) -> Reply {
+    let known = ["datastore", "subtree-filter", "config-filter", "max-depth", "with-origin", "with-defaults"].map(name);
+    let parameters = Parameters::read_with_lists(operation, &known, &ORIGIN_FILTERS.map(name))?;
+    let shared = request.shared;
+    let schema = &shared.schema;
+    let datastore = nmda::named(schema, parameters.required("datastore")?)?;
+    let selection = match parameters.get("subtree-filter") {
+        Some(filter) => Selection::from_subtree(schema, filter)?,
+        None => Selection::all(),
+    };
+    let options = options(schema, datastore, &parameters)?;
+    let tree = match datastore {
+        Named::Operational => {
+            let origins = options.with_origin || options.origins != Origins::ALL;
+            shared.operational(&selection, origins).await?
+        }
+        Named::Writable(datastore) => shared.datastores.read(datastore),
+        Named::Intended => intended(&shared.datastores),
+    };
+    Ok(Outcome::Data { tree, selection, options, namespace: Some(nmda::NAMESPACE) })
+}
+
+fn intended(datastores: &Datastores) -> Tree {
+    datastores.read(Datastore::Running)
+}
+
+fn options(schema: &Schema, datastore: Named, parameters: &Parameters<'_>) -> Result<WriteOptions, Vec<RpcError>> {
+    let operational = datastore == Named::Operational;
+    // Without the parameter, operational has every value in use (RFC 8526 section 3.1.1.2), and others the basic mode.
+    let defaults = match parameters.get("with-defaults") {
+        None if operational => WithDefaults::ReportAll,
+        _ => get::defaults(parameters)?,
+    };
+    let max_depth = match parameters.get("max-depth") {
+        Some(element) => nmda::value(schema, "max-depth", element)?.text().parse().ok(),
+        None => None,
+    };
+    let config = match parameters.get("config-filter") {
+        Some(element) => Some(nmda::value(schema, "config-filter", element)?.text() == "true"),
+        None => None,
+    };
+    let with_origin = match parameters.get("with-origin") {
+        Some(element) if !operational => {
+            return Err(nmda::refused(element, "Only the operational state has origins.").into());
+        }
+        Some(element) => nmda::value(schema, "with-origin", element).map(|_| true)?,
+        None => false,
+    };
+    let origins = origins(schema, operational, parameters)?;
+    Ok(WriteOptions { defaults, max_depth, config, origins, with_origin })
+}
+
+/// What the origin filters let through.
+fn origins(schema: &Schema, operational: bool, parameters: &Parameters<'_>) -> Result<Origins, RpcError> {
+    let [wanted, unwanted] = ORIGIN_FILTERS.map(|name| parameters.all(name));
+    let Some(first) = wanted.first().or(unwanted.first()) else { return Ok(Origins::ALL) };
+    if !operational {
+        // Their `when` is false.
+        return Err(RpcError::unknown_element(first.name()).with_type(ErrorType::Protocol));
+    }
+    if let (Some(_), Some(second)) = (wanted.first(), unwanted.first()) {
+        return Err(RpcError::bad_element(second.name(), "Origins are filtered in one way or the other."));
+    }
+    let named = wanted.iter().chain(&unwanted).map(|element| nmda::value(schema, element.name(), *element));
+    let named = named.collect::<Result<Vec<_>, _>>()?;
+    // An identity that another module has derived from one of these is the origin of nothing here.
+    let is_named =
+        |origin: &Origin| named.iter().any(|v| v.text().strip_prefix("ietf-origin:") == Some(origin.as_str()));
+    let origins: Origins = Origin::ALL.into_iter().filter(is_named).collect();
+    Ok(if wanted.is_empty() { origins.others() } else { origins })
+}
