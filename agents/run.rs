@@ -180,7 +180,7 @@ pub async fn serve<D: Driver>(
     let rights = rights(&schema, driver.device().container, controlled, &config.users).map_err(|error| fail(&error))?;
     let initial = initial(&config, &schema)?.merged(&rights);
     let agent = Agent::open(driver, schema.clone(), &config.state_dir, clock)?;
-    let options = Options { state_dir: config.state_dir, superuser: config.superuser };
+    let options = Options { state_dir: config.state_dir, superuser: config.superuser, ..Options::default() };
     let server = Server::start(schema, agent.clone(), initial.clone(), options).await.map_err(|error| fail(&error))?;
     let running = server.shared().datastores.version().running.clone();
     if let Err(error) = agent.apply(&initial, &running, &[]).await {

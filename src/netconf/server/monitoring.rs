@@ -133,7 +133,7 @@ pub fn state(schema: &Arc<Schema>, snapshot: &Snapshot<'_>) -> Result<Tree, Serd
     let statistics = snapshot.statistics;
     let get = |counter: &AtomicU32| counter.load(Ordering::Relaxed);
     let state = State {
-        datastores: Datastores { datastore: vec![store(Datastore::Running), store(Datastore::Candidate)] },
+        datastores: Datastores { datastore: Datastore::ALL.map(store).into() },
         sessions: Sessions {
             session: snapshot
                 .sessions

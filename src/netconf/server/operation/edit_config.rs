@@ -1,6 +1,6 @@
 //! `<edit-config>` (RFC 6241 section 7.2): its parameters. What the edit means is [`crate::yang::edit`]'s.
 
-use super::parameters::{Parameters, datastore, invalid, name};
+use super::parameters::{Datastore, Parameters, datastore, invalid, misplaced, name};
 use super::{Outcome, Reply, Request};
 use crate::error::RpcError;
 use crate::server::core::{ErrorOption, TestOption};
@@ -11,7 +11,10 @@ use crate::yang::edit::Operation;
 pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) -> Reply {
     let known = ["target", "default-operation", "test-option", "error-option", "config"].map(name);
     let parameters = Parameters::read(operation, &known)?;
-    let target = datastore(parameters.required("target")?)?;
+    let target = match datastore(parameters.required("target")?)? {
+        Datastore::Startup => return Err(misplaced("startup").into()),
+        target => target,
+    };
     let default = default_operation(&parameters)?;
     let test = match parameters.text("test-option")? {
         None | Some("test-then-set") => TestOption::TestThenSet,

@@ -1,6 +1,6 @@
 //! The datastores of RFC 8342 as parameters name them: by an identity, in a `<datastore>` (RFC 8526).
 
-use super::parameters::{self, Datastore, Source};
+use super::parameters::{self, Datastore, Place};
 use crate::error::{ErrorInfo, ErrorType, RpcError};
 use crate::xml::Element;
 use crate::yang::schema::Schema;
@@ -20,9 +20,10 @@ pub enum Named {
 
 impl Named {
     /// The datastores of this server.
-    pub const ALL: [Named; 4] = [
+    pub const ALL: [Named; 5] = [
         Named::Writable(Datastore::Running),
         Named::Writable(Datastore::Candidate),
+        Named::Writable(Datastore::Startup),
         Named::Intended,
         Named::Operational,
     ];
@@ -32,6 +33,7 @@ impl Named {
         match self {
             Named::Writable(Datastore::Running) => "ietf-datastores:running",
             Named::Writable(Datastore::Candidate) => "ietf-datastores:candidate",
+            Named::Writable(Datastore::Startup) => "ietf-datastores:startup",
             Named::Intended => "ietf-datastores:intended",
             Named::Operational => "ietf-datastores:operational",
         }
@@ -62,11 +64,11 @@ pub fn target(schema: &Schema, parameter: Element<'_>) -> Result<Datastore, RpcE
 }
 
 /// The `<source>` of validate, which RFC 8526 lets name any configuration datastore by its identity.
-pub fn source<'d>(schema: &Schema, parameter: Element<'d>) -> Result<Source<'d>, RpcError> {
-    let Some(datastore) = only_datastore(schema, parameter) else { return parameters::source(parameter) };
+pub fn source<'d>(schema: &Schema, parameter: Element<'d>) -> Result<Place<'d>, RpcError> {
+    let Some(datastore) = only_datastore(schema, parameter) else { return parameters::place(parameter) };
     match named(schema, datastore)? {
-        Named::Writable(datastore) => Ok(Source::Datastore(datastore)),
-        Named::Intended => Ok(Source::Datastore(Datastore::Running)),
+        Named::Writable(datastore) => Ok(Place::Datastore(datastore)),
+        Named::Intended => Ok(Place::Datastore(Datastore::Running)),
         Named::Operational => Err(refused(datastore, "The operational state is no configuration.")),
     }
 }
