@@ -137,9 +137,21 @@ pub(super) fn write_message(
     true
 }
 
+/// Nodes that an XPath filter may look at in one event. An event has some dozens of them; a filter that looks at each of
+/// them for each other one stays far below.
+const EVENT_WORK: usize = 100_000;
+
 fn selects(selection: &Selection, access: &Arc<UserAccess>, tree: &Tree) -> bool {
+    // Nobody can be told what is wrong with a filter once its subscription has begun.
+    let selection = match selection.on(tree, access.for_reading().as_deref(), EVENT_WORK) {
+        Ok(selection) => selection,
+        Err(error) => {
+            tracing::warn!(user = access.user(), "an event was not matched with a filter: {error}");
+            return false;
+        }
+    };
     let mut scratch = Vec::new();
-    write::write(tree, selection, access.for_reading(), WriteOptions::default(), &mut scratch)
+    write::write(tree, &selection, access.for_reading(), WriteOptions::default(), &mut scratch)
 }
 
 fn parse(schema: &Arc<Schema>, body: &str) -> Option<Tree> {

@@ -92,7 +92,7 @@ pub fn base_modules(builder: SchemaBuilder) -> SchemaBuilder {
         .module(
             "ietf-netconf",
             None,
-            &["writable-running", "candidate", "confirmed-commit", "rollback-on-error", "validate", "startup"],
+            &["writable-running", "candidate", "confirmed-commit", "rollback-on-error", "validate", "startup", "xpath"],
         )
         .module("ietf-netconf-monitoring", None, &[])
         .module("ietf-netconf-acm", None, &[])
@@ -172,6 +172,7 @@ fn capabilities(schema: &Schema) -> Vec<String> {
         capability::ROLLBACK_ON_ERROR,
         capability::VALIDATE,
         capability::STARTUP,
+        capability::XPATH,
         capability::NOTIFICATION,
         capability::INTERLEAVE,
     ]

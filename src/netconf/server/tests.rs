@@ -19,6 +19,7 @@ use crate::yang::serde::{from_path, tree_at};
 mod confirmed_commit;
 mod nmda;
 mod startup;
+mod xpath;
 
 const ACTIONS: Source = Source {
     name: "actions",

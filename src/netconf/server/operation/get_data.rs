@@ -3,7 +3,7 @@
 use super::nmda::{self, Named};
 use super::parameters::{Datastore, Parameters, name};
 use super::{Outcome, Reply, Request, get};
-use crate::error::{ErrorType, RpcError};
+use crate::error::{ErrorInfo, ErrorType, RpcError};
 use crate::server::core::Datastores;
 use crate::server::provider::Provider;
 use crate::xml::Element;
@@ -11,19 +11,19 @@ use crate::yang::filter::Selection;
 use crate::yang::schema::Schema;
 use crate::yang::tree::{Origin, Origins, Tree};
 use crate::yang::write::{WithDefaults, WriteOptions};
+use crate::yang::xpath::{Namespaces, XPath, XPathError};
 
 const ORIGIN_FILTERS: [&str; 2] = ["origin-filter", "negated-origin-filter"];
 
 pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) -> Reply {
-    let known = ["datastore", "subtree-filter", "config-filter", "max-depth", "with-origin", "with-defaults"].map(name);
+    let known =
+        ["datastore", "subtree-filter", "xpath-filter", "config-filter", "max-depth", "with-origin", "with-defaults"]
+            .map(name);
     let parameters = Parameters::read_with_lists(operation, &known, &ORIGIN_FILTERS.map(name))?;
     let shared = request.shared;
     let schema = &shared.schema;
     let datastore = nmda::named(schema, parameters.required("datastore")?)?;
-    let selection = match parameters.get("subtree-filter") {
-        Some(filter) => Selection::from_subtree(schema, filter)?,
-        None => Selection::all(),
-    };
+    let selection = selection(schema, &parameters)?;
     let options = options(schema, datastore, &parameters)?;
     let tree = match datastore {
         Named::Operational => {
@@ -33,7 +33,35 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'
         Named::Writable(datastore) => shared.datastores.read(datastore),
         Named::Intended => intended(&shared.datastores),
     };
+    let selection = get::selected(selection, &tree, &request.access, xpath_error).await?;
     Ok(Outcome::Data { tree, selection, options, namespace: Some(nmda::NAMESPACE) })
+}
+
+fn selection(schema: &Schema, parameters: &Parameters<'_>) -> Result<Selection, RpcError> {
+    let filter = match (parameters.get("subtree-filter"), parameters.get("xpath-filter")) {
+        (None, None) => return Ok(Selection::all()),
+        (Some(filter), None) => return Selection::from_subtree(schema, filter),
+        (None, Some(filter)) => filter,
+        (Some(_), Some(second)) => return Err(RpcError::bad_element(second.name(), "There is a filter already.")),
+    };
+    if let Some(child) = filter.children().next() {
+        return Err(RpcError::unknown_element(child.name()).with_type(ErrorType::Protocol));
+    }
+    XPath::parse(filter.text().trim_ascii(), &Namespaces::of_element(schema, filter))
+        .and_then(|expression| Selection::from_xpath(schema, expression))
+        .map_err(|error| xpath_error(&error))
+}
+
+/// For an expression in `<xpath-filter>`.
+fn xpath_error(error: &XPathError) -> RpcError {
+    let message = format!("XPath filter: {error}.");
+    match error {
+        XPathError::TooLarge(_) => RpcError::too_big(message),
+        XPathError::TooMuchWork => RpcError::resource_denied(message).with_type(ErrorType::Protocol),
+        _ => RpcError::invalid_value(message)
+            .with_type(ErrorType::Protocol)
+            .with_info(ErrorInfo::BadElement("xpath-filter".into())),
+    }
 }
 
 fn intended(datastores: &Datastores) -> Tree {

@@ -55,7 +55,11 @@ impl Nmda {
         let directory = tempfile::tempdir().unwrap();
         let builder = base_modules(Schema::builder()).sources([MODULE]);
         let schema = builder.module("router", None, &[]).build().unwrap();
-        let options = Options { state_dir: directory.path().join("state"), superuser: Some("admin".into()) };
+        let options = Options {
+            state_dir: directory.path().join("state"),
+            superuser: Some("admin".into()),
+            ..Options::default()
+        };
         let router = Router(Tree::new(schema.clone()).into());
         let server = Server::start(schema.clone(), router, Tree::initial(schema), options).await.unwrap();
         let session = open(&server, "admin").await;
@@ -291,12 +295,38 @@ async fn depth_config_filter_and_defaults_in_each_datastore() {
     assert!(state.contains("<denied-operations>") && !state.contains("<enable-nacm>"), "{state}");
 }
 
+/// RFC 8526 section 3.1.1: an expression's namespaces are those of its element, and levels count from what it selects.
+#[tokio::test]
+async fn xpath_filters_select_in_every_datastore() {
+    let nmda = Nmda::start().await;
+    nmda.configure(USERS).await;
+    bgp(&nmda).await;
+    let select = |select: &str, depth| GetData {
+        max_depth: depth,
+        ..Filter::XPath { select: select.into(), namespaces: vec![("x".into(), "urn:router".into())] }.into()
+    };
+    assert_eq!(
+        nmda.get(NmdaDatastore::Running, &select("/x:users/x:user[x:company/x:dept = 2]/x:company", Some(1))).await,
+        "<users><user><name>fred</name><company/></user></users>"
+    );
+    assert_eq!(
+        nmda.get(NmdaDatastore::Operational, &select("//x:peer[x:state = 'established']/x:local-port", None)).await,
+        "<bgp><peer><name>2001:db8::2:3</name><local-port>60794</local-port></peer></bgp>"
+    );
+    assert_eq!(nmda.get(NmdaDatastore::Running, &select("//x:peer/x:local-port", None)).await, "");
+    let with_origin = GetData { with_origin: true, ..select("/x:bgp/x:peer/x:local-port", None) };
+    assert_eq!(
+        nmda.get(NmdaDatastore::Operational, &with_origin).await,
+        "<bgp or:origin=\"or:intended\"><peer><name>2001:db8::2:3</name>\
+         <local-port or:origin=\"or:system\">60794</local-port></peer></bgp>"
+    );
+}
+
 #[tokio::test]
 async fn errors_have_the_tags_of_the_rfc() {
     let nmda = Nmda::start().await;
     let element = |name: &str| vec![ErrorInfo::BadElement(name.into())];
     for (datastore, parameters, tag, info) in [
-        ("ds:startup", "", ErrorTag::InvalidValue, element("datastore")),
         ("ds:dynamic", "", ErrorTag::InvalidValue, element("datastore")),
         ("or:system", "", ErrorTag::InvalidValue, element("datastore")),
         ("nowhere:running", "", ErrorTag::InvalidValue, element("datastore")),
@@ -331,6 +361,14 @@ async fn errors_have_the_tags_of_the_rfc() {
             ErrorTag::BadElement,
             element("config-filter"),
         ),
+        ("ds:running", "<xpath-filter>/r:users[</xpath-filter>", ErrorTag::InvalidValue, element("xpath-filter")),
+        ("ds:running", "<xpath-filter>count(/r:users)</xpath-filter>", ErrorTag::InvalidValue, element("xpath-filter")),
+        (
+            "ds:running",
+            "<subtree-filter/><xpath-filter>/r:users</xpath-filter>",
+            ErrorTag::BadElement,
+            element("xpath-filter"),
+        ),
         ("ds:running", "<depth>1</depth>", ErrorTag::UnknownElement, element("depth")),
     ] {
         assert_eq!(nmda.refused(&get_data(datastore, parameters)).await, (tag, info), "{datastore} {parameters}");
@@ -352,6 +390,8 @@ async fn edit_data_writes_what_can_be_written() {
     );
     assert_eq!(nmda.get(NmdaDatastore::Running, &top("system").into()).await, "");
     session.discard_changes().await.unwrap();
+    session.edit_data(NmdaDatastore::Startup, &hostname("s"), None).await.unwrap();
+    assert!(nmda.get(NmdaDatastore::Startup, &GetData::default()).await.contains("<hostname>s</hostname>"));
     session.edit_data(NmdaDatastore::Running, &hostname("r"), Some("replace")).await.unwrap();
     assert_eq!(running(session).await, "<system xmlns=\"urn:router\"><hostname>r</hostname></system>");
     // One wrong value, and nothing is done.
@@ -361,7 +401,7 @@ async fn edit_data_writes_what_can_be_written() {
     let none = session.edit_data(NmdaDatastore::Running, USERS, Some("none")).await.unwrap_err();
     assert_eq!(tag(none).0, ErrorTag::DataMissing);
     assert_eq!(running(session).await, "<system xmlns=\"urn:router\"><hostname>r</hostname></system>");
-    for unwritable in [NmdaDatastore::Intended, NmdaDatastore::Operational, NmdaDatastore::Startup] {
+    for unwritable in [NmdaDatastore::Intended, NmdaDatastore::Operational] {
         let error = session.edit_data(unwritable, &hostname("x"), None).await.unwrap_err();
         assert_eq!(tag(error).0, ErrorTag::InvalidValue, "{unwritable:?}");
     }
@@ -392,7 +432,7 @@ async fn datastores_are_locked_and_validated_by_identity() {
     assert_eq!(tag(other.lock(&Datastore::Candidate).await.unwrap_err()).0, ErrorTag::LockDenied);
     nmda.session.rpc(request("unlock", "target", "candidate")).await.unwrap();
     other.lock(&Datastore::Candidate).await.unwrap();
-    for datastore in ["running", "candidate", "intended"] {
+    for datastore in ["running", "candidate", "startup", "intended"] {
         nmda.session.rpc(request("validate", "source", datastore)).await.unwrap();
     }
     for (operation, parameter, datastore) in [
@@ -439,7 +479,8 @@ async fn the_library_and_the_hello_tell_of_nmda() {
         .filter(|e| e.name() == "datastore")
         .map(|e| [e.child(namespace, "name").unwrap().text(), e.child(namespace, "schema").unwrap().text()])
         .collect();
-    let all = ["running", "candidate", "intended", "operational"].map(|name| format!("ietf-datastores:{name}"));
+    let all =
+        ["running", "candidate", "startup", "intended", "operational"].map(|name| format!("ietf-datastores:{name}"));
     assert_eq!(datastores, all.each_ref().map(|name| [name.as_str(), "complete"]));
     let module = |name: &str| {
         let set = library.child(namespace, "module-set").unwrap();
