@@ -69,6 +69,9 @@ pub struct ModuleLink {
     pub length: Option<f64>,
     /// dB
     pub expected_attenuation: Option<f64>,
+    /// Absent from what was recorded before there were any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protection_group: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -117,7 +117,7 @@ pub async fn run(args: Args, users: Users) -> Result<(), String> {
     if let Some(feed) = args.feed.as_ref().filter(|feed| !feed.exists()) {
         return Err(format!("--feed {}: no such file", feed.display()));
     }
-    let schema = schema(&args)?;
+    let schema = compile(&args.yang_dirs, &args.modules)?;
     let host_key = ssh::load_or_generate_host_key(&args.host_key).map_err(|e| e.to_string())?;
     let listener = tokio::net::TcpListener::bind(&args.listen)
         .await
@@ -141,12 +141,13 @@ pub async fn run(args: Args, users: Users) -> Result<(), String> {
     ended.map_err(|e| e.to_string())
 }
 
-fn schema(args: &Args) -> Result<Arc<Schema>, String> {
+/// The server's own modules with those of `specs`, each `NAME[@REVISION][:FEATURE,…|:*]`.
+pub fn compile(yang_dirs: &[PathBuf], specs: &[String]) -> Result<Arc<Schema>, String> {
     let mut builder = base_modules(Schema::builder());
-    for dir in &args.yang_dirs {
+    for dir in yang_dirs {
         builder = builder.search_dir(dir);
     }
-    for spec in &args.modules {
+    for spec in specs {
         let (module, features) = spec.split_once(':').unwrap_or((spec, ""));
         let (name, revision) = match module.split_once('@') {
             Some((name, revision)) => (name, Some(revision)),

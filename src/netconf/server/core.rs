@@ -35,7 +35,7 @@ use super::provider::Provider;
 use super::record::StateDirectory;
 use crate::error::RpcError;
 use crate::yang::diff::{Edit, diff};
-use crate::yang::edit::{self, Operation};
+use crate::yang::edit::Operation;
 use crate::yang::schema::Schema;
 use crate::yang::tree::Tree;
 use crate::yang::validate::Validator;
@@ -218,7 +218,7 @@ impl Datastores {
         let mut core = self.core().await;
         self.refuse_if_locked(target, author.session_id)?;
         let old = self.tree(&core, target);
-        let (new, errors) = edit::edit(&old, config, default);
+        let (new, errors) = author.access.edit(&old, config, default);
         if !errors.is_empty() && on_error != ErrorOption::ContinueOnError {
             return Err(errors);
         }

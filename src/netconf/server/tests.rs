@@ -1,5 +1,11 @@
 //! Tests of the server through its own client, over a pipe instead of a transport.
 
+mod confirmed_commit;
+mod edit;
+mod nmda;
+mod startup;
+mod xpath;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -15,11 +21,6 @@ use crate::yang::diff::Edit;
 use crate::yang::ffi::Source;
 use crate::yang::fixture;
 use crate::yang::serde::{from_path, tree_at};
-
-mod confirmed_commit;
-mod nmda;
-mod startup;
-mod xpath;
 
 const ACTIONS: Source = Source {
     name: "actions",
@@ -107,12 +108,11 @@ fn schema() -> Arc<Schema> {
 }
 
 async fn start_in(directory: tempfile::TempDir) -> Bench {
-    start_with(directory, Options::default()).await
+    start_with(directory, schema(), Options::default()).await
 }
 
-/// `options`: all but the state directory and the superuser.
-async fn start_with(directory: tempfile::TempDir, options: Options) -> Bench {
-    let schema = schema();
+/// A server of modules with which the fixture is. `options`: all but the state directory and the superuser.
+async fn start_with(directory: tempfile::TempDir, schema: Arc<Schema>, options: Options) -> Bench {
     let applied = Arc::default();
     let slow = Arc::default();
     let refuses = Arc::default();
@@ -161,7 +161,7 @@ impl Bench {
             tokio::time::sleep(Duration::from_millis(10)).await;
             if let Ok(lock) = record::StateDirectory::open(directory.path().join("state")) {
                 drop(lock);
-                return start_with(directory, options).await;
+                return start_with(directory, schema(), options).await;
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::played::play;
-use crate::topology::KEY_MANAGEMENT;
+use crate::topology::{KEY_MANAGEMENT, QUANTUM};
 
 #[test]
 fn a_restart_keeps_what_devices_told_that_are_not_back() {
@@ -36,6 +36,9 @@ fn the_layers_are_read_in_any_order_and_put_together() {
     );
     let km_layer = networks.iter().find(|network| network.network_id == KEY_MANAGEMENT).unwrap();
     assert!(km_layer.link.iter().all(|link| link.residual_bits == Some(5_000_000)), "{km_layer:?}");
+    let quantum = networks.iter().find(|network| network.network_id == QUANTUM).unwrap();
+    let groups = quantum.link.iter().map(|link| (link.link_id.as_str(), link.protection_group.as_deref()));
+    assert_eq!(groups.collect::<Vec<_>>(), [("urn:qkdn:t:link:l1", None), ("urn:qkdn:t:link:l2", Some("b-to-c"))]);
 }
 
 #[test]

@@ -73,7 +73,9 @@ impl World {
         let (end, other) = if role == "transmitter" { ("tx", "rx") } else { ("rx", "tx") };
         let (name, peer) = (format!("{link}-{end}"), format!("{link}-{other}"));
         let facts = json!({"QkdModule": {
-            "link": {"link-id": id("link", link), "peer-module-id": id("module", &peer), "length": 20.0},
+            "link": {"link-id": id("link", link), "peer-module-id": id("module", &peer), "length": 20.0,
+                // Of a group that has no other link here: the topology tells it all the same.
+                "protection-group": (link == "l2").then_some("b-to-c")},
             "state": {"module-id": id("module", &name), "role": role},
         }});
         self.add(&name, Kind::QkdModule, "module", node, facts, &[(id("link", link), "qkd-link")]);

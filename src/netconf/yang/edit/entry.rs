@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Editor, Insert, Mode, Operation, Wish, exists, missing, missing_instance};
+use super::{Editor, Insert, Mode, Operation, Wish, exists, missing, missing_instance, no_default};
 use crate::error::RpcError;
 use crate::xml::Element;
 use crate::yang::path::Predicate;
@@ -12,14 +12,17 @@ use crate::yang::tree::{Content, Inner, Key, List, Place};
 use crate::yang::value::Value;
 
 impl Editor<'_> {
-    pub(super) fn leaf_list(&mut self, inner: &mut Inner, id: NodeId, element: Element<'_>, wish: Wish<'_>) {
+    /// True if the value is set.
+    pub(super) fn leaf_list(&mut self, inner: &mut Inner, id: NodeId, element: Element<'_>, wish: Wish<'_>) -> bool {
         self.path.push(id, Predicate::None);
+        let sets = matches!(wish.operation, Operation::Merge | Operation::Replace | Operation::Create) && !wish.default;
         if let Some(value) = self.value(id, element) {
             self.path.pop();
             self.path.push(id, Predicate::Value(value.clone()));
             self.leaf_list_value(inner, id, element, wish, value);
         }
         self.path.pop();
+        sets
     }
 
     fn leaf_list_value(&mut self, inner: &mut Inner, id: NodeId, element: Element<'_>, wish: Wish<'_>, value: Value) {
@@ -31,19 +34,29 @@ impl Editor<'_> {
             },
             _ => Arc::default(),
         };
-        let sorted = !node.user_ordered && self.mode == Mode::Config;
+        let sorted = !node.user_ordered && self.is_config();
         let at = if sorted { values.binary_search(&value).ok() } else { values.iter().position(|v| *v == value) };
         match wish.operation {
-            Operation::Create if at.is_some() => return self.fail(exists()),
-            Operation::None if at.is_none() => return self.fail(missing()),
-            Operation::Delete if at.is_none() => return self.fail(missing()),
+            Operation::Create if at.is_some() => return self.fail_on_existence(exists()),
+            Operation::None if at.is_none() => return self.fail_on_existence(missing()),
+            Operation::Delete if at.is_none() => return self.fail_on_existence(missing()),
             Operation::None => return,
             Operation::Delete | Operation::Remove => {
                 let Some(at) = at else { return };
                 Arc::make_mut(&mut values).remove(at);
             }
+            Operation::Merge | Operation::Replace | Operation::Create if wish.default => {
+                if !node.defaults.contains(&value) {
+                    return self.fail(no_default());
+                }
+                // The defaults are in use when there is no value at all (RFC 7950 section 7.7.2).
+                values = Arc::default();
+            }
             Operation::Merge | Operation::Replace | Operation::Create => {
                 if let Some(at) = at {
+                    if self.mode == Mode::Config {
+                        return self.fail(twice(element));
+                    }
                     match wish.insert {
                         None if node.config || sorted => return,
                         // State data may hold a value more than once (RFC 7950 section 7.7).
@@ -83,22 +96,29 @@ impl Editor<'_> {
         value: Value,
     ) -> bool {
         let at = match insert {
-            Insert::First => Some(0),
-            Insert::Last => Some(values.len()),
+            Insert::First => 0,
+            Insert::Last => values.len(),
             Insert::Before(anchor) | Insert::After(anchor) => {
-                let anchor = self.schema.value_xml(id, anchor, |prefix| element.resolve_prefix(prefix)).ok();
-                let found = anchor.and_then(|anchor| values.iter().position(|v| *v == anchor));
-                found.map(|i| if matches!(insert, Insert::After(_)) { i + 1 } else { i })
+                let after = usize::from(matches!(insert, Insert::After(_)));
+                let Ok(anchor) = self.schema.value_xml(id, anchor, |prefix| element.resolve_prefix(prefix)) else {
+                    self.fail(bad_anchor("value", element));
+                    return false;
+                };
+                match values.iter().position(|v| *v == anchor) {
+                    Some(i) => i + after,
+                    None => {
+                        self.fail(missing_instance("value", element.name()));
+                        return false;
+                    }
+                }
             }
         };
-        match at {
-            Some(at) => values.insert(at, value),
-            None => self.fail(missing_instance("value", element.name())),
-        }
-        at.is_some()
+        values.insert(at, value);
+        true
     }
 
-    pub(super) fn list(&mut self, inner: &mut Inner, id: NodeId, element: Element<'_>, wish: Wish<'_>) {
+    /// True if the entry or something in it is set.
+    pub(super) fn list(&mut self, inner: &mut Inner, id: NodeId, element: Element<'_>, wish: Wish<'_>) -> bool {
         let node = self.schema.node(id);
         if node.is_keyless() {
             self.path.push(id, Predicate::None);
@@ -106,15 +126,16 @@ impl Editor<'_> {
             self.children(&mut entry, Some(id), element, wish.operation);
             inner.list_mut(self.schema, id).push(entry);
             self.path.pop();
-            return;
+            return true;
         }
         self.path.push(id, Predicate::None);
         let key = self.key(id, element);
         self.path.pop();
-        let Some(key) = key else { return };
+        let Some(key) = key else { return false };
         self.path.push(id, Predicate::Key(key.clone()));
-        self.entry(inner, id, element, wish, key);
+        let sets = self.entry(inner, id, element, wish, key);
         self.path.pop();
+        sets
     }
 
     fn key(&mut self, id: NodeId, element: Element<'_>) -> Option<Key> {
@@ -140,22 +161,33 @@ impl Editor<'_> {
         Some(Key::new(values))
     }
 
-    fn entry(&mut self, inner: &mut Inner, id: NodeId, element: Element<'_>, wish: Wish<'_>, key: Key) {
+    fn entry(&mut self, inner: &mut Inner, id: NodeId, element: Element<'_>, wish: Wish<'_>, key: Key) -> bool {
         let there = inner.list(id).is_some_and(|list| list.get(&key).is_some());
         match wish.operation {
-            Operation::Create if there => return self.fail(exists()),
-            Operation::Delete if !there => return self.fail(missing()),
-            Operation::None if !there => return self.fail(missing()),
-            Operation::Remove if !there => return,
-            Operation::Delete | Operation::Remove => {
+            Operation::Create if there => {
+                self.fail_on_existence(exists());
+                return false;
+            }
+            Operation::Delete | Operation::None if !there => {
+                self.fail_on_existence(missing());
+                return false;
+            }
+            _ if there && self.mode == Mode::Config => {
+                self.fail(twice(element));
+                return false;
+            }
+            _ => {}
+        }
+        if matches!(wish.operation, Operation::Delete | Operation::Remove) {
+            self.within_removed(id, element);
+            if there {
                 let list = inner.list_mut(self.schema, id);
                 list.remove(&key);
                 if list.is_empty() {
                     inner.remove(id);
                 }
-                return;
             }
-            _ => {}
+            return false;
         }
         let fresh = || {
             let mut fresh = Inner::default();
@@ -170,7 +202,7 @@ impl Editor<'_> {
             }
             _ => fresh(),
         };
-        self.children(&mut content, Some(id), element, wish.operation);
+        let sets = self.children(&mut content, Some(id), element, wish.operation);
         let list = inner.list_mut(self.schema, id);
         match wish.insert {
             Some(insert) => self.place(list, id, element, insert, key, content),
@@ -179,6 +211,7 @@ impl Editor<'_> {
         if inner.list(id).is_some_and(List::is_empty) {
             inner.remove(id);
         }
+        sets || wish.operation != Operation::None
     }
 
     fn place(
@@ -196,8 +229,13 @@ impl Editor<'_> {
             Insert::Before(anchor) => self.anchor(id, element, anchor).map(Place::Before),
             Insert::After(anchor) => self.anchor(id, element, anchor).map(Place::After),
         };
-        if !place.is_some_and(|place| list.place(key, content, &place)) {
-            self.fail(missing_instance("key", element.name()));
+        match place {
+            None => self.fail(bad_anchor("key", element)),
+            Some(place) => {
+                if !list.place(key, content, &place) {
+                    self.fail(missing_instance("key", element.name()));
+                }
+            }
         }
     }
 
@@ -222,4 +260,13 @@ impl Editor<'_> {
         (rest.is_empty() && given.len() == node.keys.len()).then_some(())?;
         values.collect::<Option<Vec<_>>>().map(Key::new)
     }
+}
+
+/// RFC 7950 section 8.3.1.
+fn bad_anchor(attribute: &str, element: Element<'_>) -> RpcError {
+    RpcError::bad_attribute(attribute, element.name(), "That names no place of this list.")
+}
+
+fn twice(element: Element<'_>) -> RpcError {
+    RpcError::bad_element(element.name(), "It is given twice.")
 }
