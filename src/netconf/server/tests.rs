@@ -1,9 +1,11 @@
 //! Tests of the server through its own client, over a pipe instead of a transport.
 
 mod confirmed_commit;
+mod copy_config;
 mod edit;
 mod nmda;
 mod startup;
+mod url;
 mod xpath;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -102,13 +104,13 @@ struct Bench {
     directory: tempfile::TempDir,
 }
 
-fn schema() -> Arc<Schema> {
-    let builder = base_modules(Schema::builder()).sources([fixture::MODULE, ACTIONS]);
+fn schema(options: &Options) -> Arc<Schema> {
+    let builder = options.urls.modules(base_modules(Schema::builder())).sources([fixture::MODULE, ACTIONS]);
     builder.module("fixture", None, &["extra"]).module("actions", None, &[]).build().unwrap()
 }
 
 async fn start_in(directory: tempfile::TempDir) -> Bench {
-    start_with(directory, schema(), Options::default()).await
+    start_with(directory, schema(&Options::default()), Options::default()).await
 }
 
 /// A server of modules with which the fixture is. `options`: all but the state directory and the superuser.
@@ -161,7 +163,7 @@ impl Bench {
             tokio::time::sleep(Duration::from_millis(10)).await;
             if let Ok(lock) = record::StateDirectory::open(directory.path().join("state")) {
                 drop(lock);
-                return start_with(directory, schema(), options).await;
+                return start_with(directory, schema(&options), options).await;
             }
         }
     }
