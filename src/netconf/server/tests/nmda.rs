@@ -5,6 +5,7 @@ use proptest::test_runner::TestRunner;
 
 use super::*;
 use crate::client::{GetData, NmdaDatastore, OriginFilter};
+use crate::server::url::UrlOptions;
 use crate::xml::{Document, Limits};
 use crate::yang::edit;
 
@@ -52,12 +53,17 @@ struct Nmda {
 
 impl Nmda {
     async fn start() -> Nmda {
+        Nmda::start_with(UrlOptions::default()).await
+    }
+
+    async fn start_with(urls: UrlOptions) -> Nmda {
         let directory = tempfile::tempdir().unwrap();
-        let builder = base_modules(Schema::builder()).sources([MODULE]);
+        let builder = urls.modules(base_modules(Schema::builder())).sources([MODULE]);
         let schema = builder.module("router", None, &[]).build().unwrap();
         let options = Options {
             state_dir: directory.path().join("state"),
             superuser: Some("admin".into()),
+            urls,
             ..Options::default()
         };
         let router = Router(Tree::new(schema.clone()).into());
@@ -415,6 +421,28 @@ async fn edit_data_writes_what_can_be_written() {
     assert_eq!(nmda.refused(&edit("<url>file:a</url>")).await.0, ErrorTag::UnknownElement);
     let default = edit("<default-operation>delete</default-operation><config/>");
     assert_eq!(nmda.refused(&default).await.0, ErrorTag::InvalidValue);
+}
+
+#[tokio::test]
+async fn edit_data_takes_its_content_from_a_url() {
+    let files = tempfile::tempdir().unwrap();
+    let config = "<config xmlns=\"urn:ietf:params:xml:ns:netconf:base:1.0\"><system xmlns=\"urn:router\">\
+                  <hostname>file</hostname></system></config>";
+    std::fs::write(files.path().join("a.xml"), config).unwrap();
+    let nmda = Nmda::start_with(UrlOptions { dir: Some(files.path().into()), ..UrlOptions::default() }).await;
+    let edit = |content: &str| {
+        format!(
+            "<edit-data xmlns=\"{NMDA}\" xmlns:ds=\"urn:ietf:params:xml:ns:yang:ietf-datastores\">\
+             <datastore>ds:running</datastore>{content}</edit-data>"
+        )
+    };
+    nmda.raw(&edit("<url>file:///a.xml</url>")).await.unwrap();
+    assert_eq!(
+        nmda.get(NmdaDatastore::Running, &top("system").into()).await,
+        "<system><hostname>file</hostname></system>"
+    );
+    assert_eq!(nmda.refused(&edit("<url>file:///b.xml</url>")).await.0, ErrorTag::DataMissing);
+    assert_eq!(nmda.refused(&edit("<url>file:///a.xml</url><config/>")).await.0, ErrorTag::BadElement);
 }
 
 /// RFC 8526 section 3.3: the datastore parameter of lock, unlock and validate.
