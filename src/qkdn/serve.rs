@@ -12,6 +12,7 @@ use netconf::server::{Boot, Options, Server, base_modules};
 use netconf::transport::auth::Users;
 use netconf::transport::ssh;
 use netconf::yang::filter::Selection;
+use netconf::yang::schema::SchemaBuilder;
 use netconf::yang::{Schema, Tree};
 
 #[derive(clap::Args)]
@@ -126,7 +127,7 @@ pub async fn run(args: Args, users: Users) -> Result<(), String> {
     }
     let urls =
         UrlOptions { dir: args.url_dir.clone(), allow: args.url_allow.clone(), authorities: args.url_ca.clone() };
-    let schema = compile(&args.yang_dirs, &args.modules, &urls)?;
+    let schema = compile(urls.modules(base_modules(Schema::builder())), &args.yang_dirs, &args.modules)?;
     let host_key = ssh::load_or_generate_host_key(&args.host_key).map_err(|e| e.to_string())?;
     let listener = tokio::net::TcpListener::bind(&args.listen)
         .await
@@ -150,9 +151,8 @@ pub async fn run(args: Args, users: Users) -> Result<(), String> {
     ended.map_err(|e| e.to_string())
 }
 
-/// The server's own modules with those of `specs`, each `NAME[@REVISION][:FEATURE,…|:*]`.
-pub fn compile(yang_dirs: &[PathBuf], specs: &[String], urls: &UrlOptions) -> Result<Arc<Schema>, String> {
-    let mut builder = urls.modules(base_modules(Schema::builder()));
+/// The modules of `builder` with those of `specs`, each `NAME[@REVISION][:FEATURE,…|:*]`.
+pub fn compile(mut builder: SchemaBuilder, yang_dirs: &[PathBuf], specs: &[String]) -> Result<Arc<Schema>, String> {
     for dir in yang_dirs {
         builder = builder.search_dir(dir);
     }

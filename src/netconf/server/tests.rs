@@ -110,11 +110,17 @@ fn schema(options: &Options) -> Arc<Schema> {
 }
 
 async fn start_in(directory: tempfile::TempDir) -> Bench {
-    start_with(directory, schema(&Options::default()), Options::default()).await
+    start_with(directory, Options::default()).await
 }
 
-/// A server of modules with which the fixture is. `options`: all but the state directory and the superuser.
-async fn start_with(directory: tempfile::TempDir, schema: Arc<Schema>, options: Options) -> Bench {
+/// `options`: all but the state directory and the superuser.
+async fn start_with(directory: tempfile::TempDir, options: Options) -> Bench {
+    let schema = schema(&options);
+    start_on(directory, schema, options).await
+}
+
+/// A server of modules with which the fixture is.
+async fn start_on(directory: tempfile::TempDir, schema: Arc<Schema>, options: Options) -> Bench {
     let applied = Arc::default();
     let slow = Arc::default();
     let refuses = Arc::default();
@@ -163,7 +169,7 @@ impl Bench {
             tokio::time::sleep(Duration::from_millis(10)).await;
             if let Ok(lock) = record::StateDirectory::open(directory.path().join("state")) {
                 drop(lock);
-                return start_with(directory, schema(&options), options).await;
+                return start_with(directory, options).await;
             }
         }
     }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use manager::northbound::northbound_schema;
+use netconf::server::base_modules;
 use netconf::server::nacm::{AccessOperation, Because, Explanation, Question, explain};
-use netconf::server::url::UrlOptions;
 use netconf::xml::{Document, Limits};
 use netconf::yang::edit::read_data;
 use netconf::yang::{Schema, Tree, json};
@@ -65,7 +65,8 @@ pub async fn run(command: Command, reach: &Reach, output: Output) -> Result<(), 
     let schema = match asked.modules.is_empty() {
         true => None,
         false => Some(
-            crate::serve::compile(&asked.yang_dirs, &asked.modules, &UrlOptions::default()).map_err(Failure::failed)?,
+            crate::serve::compile(base_modules(Schema::builder()), &asked.yang_dirs, &asked.modules)
+                .map_err(Failure::failed)?,
         ),
     };
     let rules = match &asked.config {

@@ -69,8 +69,7 @@ async fn what_an_operation_does_not_have_is_unknown() {
 async fn with_defaults_shapes_what_is_told() {
     let files = tempfile::tempdir().unwrap();
     let urls = UrlOptions { dir: Some(files.path().into()), ..UrlOptions::default() };
-    let options = Options { urls, ..Options::default() };
-    let bench = start_with(tempfile::tempdir().unwrap(), schema(&options), options).await;
+    let bench = start_with(tempfile::tempdir().unwrap(), Options { urls, ..Options::default() }).await;
     let session = bench.admin().await;
     let config = "<system xmlns=\"urn:fixture\"><name>n</name><mtu>1500</mtu></system>";
     set(&session, Datastore::Running, config).await.unwrap();

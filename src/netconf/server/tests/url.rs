@@ -25,8 +25,7 @@ fn url(text: impl Into<String>) -> Datastore {
 async fn with_files() -> (Bench, Session, tempfile::TempDir) {
     let files = tempfile::tempdir().unwrap();
     let urls = UrlOptions { dir: Some(files.path().into()), ..UrlOptions::default() };
-    let options = Options { urls, ..Options::default() };
-    let bench = start_with(tempfile::tempdir().unwrap(), schema(&options), options).await;
+    let bench = start_with(tempfile::tempdir().unwrap(), Options { urls, ..Options::default() }).await;
     let session = bench.admin().await;
     (bench, session, files)
 }
@@ -250,8 +249,7 @@ async fn https_is_read_written_and_deleted_at_allowed_hosts() {
     std::fs::write(&authorities, certificate.cert.pem()).unwrap();
     let allow = [port, untrusted].map(|port| format!("localhost:{port}").parse().unwrap()).into();
     let urls = UrlOptions { allow, authorities: Some(authorities), ..UrlOptions::default() };
-    let options = Options { urls, ..Options::default() };
-    let bench = start_with(directory, schema(&options), options).await;
+    let bench = start_with(directory, Options { urls, ..Options::default() }).await;
     let session = bench.admin().await;
     assert_eq!(session.capabilities().parameter(crate::capability::URL, "scheme"), Some("https"));
     let at = |path: &str| url(format!("https://localhost:{port}/{path}"));
