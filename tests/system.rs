@@ -25,6 +25,8 @@ mod manager_and_agent;
 mod network;
 #[path = "system/operator.rs"]
 mod operator;
+#[path = "system/oracle.rs"]
+mod oracle;
 #[path = "system/program.rs"]
 mod program;
 #[path = "system/secrecy.rs"]
