@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use clap::{ArgMatches, Command};
 use netconf::error::RpcError;
 use netconf::server::provider::{Operation, Provider, Requester};
-use netconf::server::{Options, Server, base_modules};
+use netconf::server::{Boot, Options, Server, base_modules};
 use netconf::transport::auth::Users;
 use netconf::transport::ssh;
 use netconf::yang::filter::Selection;
@@ -42,12 +42,30 @@ pub struct Args {
     /// Where the configuration is kept; made if absent
     #[arg(long, value_name = "DIR")]
     state_dir: PathBuf,
+    /// What to start with: running as it was, or the startup datastore (RFC 6241 section 8.7)
+    #[arg(long, value_name = "DATASTORE", value_enum, default_value_t = BootFrom::Running)]
+    boot: BootFrom,
     /// The one directory that `file:` URLs may name (checked; there are no URLs yet)
     #[arg(long, value_name = "DIR")]
     url_dir: Option<PathBuf>,
     /// A file or FIFO with events and state to serve (checked; not read yet)
     #[arg(long, value_name = "FILE")]
     feed: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum BootFrom {
+    Running,
+    Startup,
+}
+
+impl From<BootFrom> for Boot {
+    fn from(from: BootFrom) -> Boot {
+        match from {
+            BootFrom::Running => Boot::Running,
+            BootFrom::Startup => Boot::Startup,
+        }
+    }
 }
 
 pub fn order_matters(command: Command) -> Command {
@@ -105,7 +123,7 @@ pub async fn run(args: Args, users: Users) -> Result<(), String> {
         .await
         .map_err(|e| format!("cannot listen on {}: {e}", args.listen))?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
-    let options = Options { state_dir: args.state_dir, superuser: args.superuser };
+    let options = Options { state_dir: args.state_dir, superuser: args.superuser, boot: args.boot.into() };
     let initial = Tree::initial(schema.clone());
     let server = Server::start(schema.clone(), Bare { schema }, initial, options).await.map_err(|e| e.to_string())?;
     let shutdown = crate::terminate::on_signal()?;

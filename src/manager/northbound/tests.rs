@@ -256,6 +256,9 @@ async fn a_device_that_refuses_keeps_the_others_as_they_were() {
     assert_eq!(error.tag, ErrorTag::InUse);
     let message = error.message.clone().unwrap();
     assert!(message.contains("\"l1-rx\"") && message.contains("The laser is hot."), "{message}");
+    let path =
+        bridge::instance_path(&north.schema, "/qkdn-manager:devices/device[name='l1-rx']/qkd-module/sampling-interval");
+    assert_eq!(error.path.as_ref().unwrap().text, path.unwrap().to_error_path(&north.schema).text);
     assert_eq!([north.field.configured("l1-tx"), north.field.configured("l1-rx")], before);
     assert_eq!(north.field.plans.lock().unwrap().len(), 2);
 }
@@ -282,6 +285,37 @@ async fn a_device_is_told_once_it_is_there_and_compared_later() {
     assert!(reply.contains("\"drift\"") && reply.contains("thresholds/qber/warning is 4.0, not 5.0"), "{reply}");
     let unknown = north.call(&check.replace("l1-tx", "l9")).await.unwrap_err();
     assert_eq!(unknown.tag, ErrorTag::DataMissing);
+}
+
+#[tokio::test]
+async fn a_device_of_which_nothing_is_wanted_has_what_is_wanted() {
+    let mut store = Memory::default();
+    store.devices.push(sample::device("l1-tx"));
+    let mut north = North::new(store);
+    let unowned = TWO.replace(", \"quantum-channel\": [{\"name\": \"main\"}]}}", "}").replace(
+        "\"qkd-module\": {\"thresholds\": {\"qber\": {\"warning\": \"5.0\", \"critical\": \"9.0\"}}",
+        "\"managed\": true",
+    );
+    assert!(!unowned.contains("thresholds"), "{unowned}");
+    north.commit(north.config(&unowned)).await.unwrap();
+    north.field.statuses();
+    north.field.connect("l1-tx");
+    north.provider.0.reconcile("l1-tx").await;
+    assert_eq!(north.field.statuses(), ["l1-tx InSync"]);
+    let check =
+        "<check-synchronization xmlns=\"urn:qkdn:yang:qkdn-manager\"><device>l1-tx</device></check-synchronization>";
+    let reply = north.call(check).await.unwrap();
+    assert!(reply.contains("\"in-sync\"") && reply.contains("nothing is wanted"), "{reply}");
+    // Owned, and let go again: what somebody else made of it is no drift any more.
+    north.commit(north.config(TWO)).await.unwrap();
+    north.field.statuses();
+    north.commit(north.config(&unowned)).await.unwrap();
+    assert_eq!(north.field.statuses(), ["l1-tx InSync"]);
+    // Of a kind that is not known nothing can be wanted.
+    north.commit(north.config(&unowned.replacen("\"kind\": \"qkd-module\", ", "", 1))).await.unwrap();
+    north.field.statuses();
+    north.provider.0.reconcile("l1-tx").await;
+    assert_eq!(north.field.statuses(), [""; 0]);
 }
 
 fn alarm_action(action: &str) -> String {

@@ -6,6 +6,7 @@
 //!                 └── stream ◄─────────────┘
 //! ```
 
+pub mod confirm;
 pub mod core;
 pub mod event;
 pub mod journal;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufRead, AsyncWrite};
 
+pub use self::core::Boot;
 use self::core::{Author, Committed, Datastores, RecoveryError, Version};
 use self::monitoring::Statistics;
 use self::nacm::UserAccess;
@@ -43,12 +45,13 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(330);
 pub const STATE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What a server needs to know beside its schema.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Where running and the notification logs live; made if absent.
+    /// Where the datastores and the notification logs live; made if absent.
     pub state_dir: PathBuf,
     /// The one user to whom access control does not apply (RFC 8341 section 3.1, recovery session).
     pub superuser: Option<String>,
+    pub boot: Boot,
 }
 
 /// Why a server does not start. One line, with what to do.
@@ -86,7 +89,11 @@ pub struct Shared<P> {
 pub fn base_modules(builder: SchemaBuilder) -> SchemaBuilder {
     builder
         .standard()
-        .module("ietf-netconf", None, &["writable-running", "candidate", "rollback-on-error", "validate"])
+        .module(
+            "ietf-netconf",
+            None,
+            &["writable-running", "candidate", "confirmed-commit", "rollback-on-error", "validate", "startup", "xpath"],
+        )
         .module("ietf-netconf-monitoring", None, &[])
         .module("ietf-netconf-acm", None, &[])
         .module("ietf-netconf-with-defaults", None, &[])
@@ -107,7 +114,7 @@ impl<P: Provider> Server<P> {
     /// a server that has never run. What was recovered has not been applied: that is for whoever started the device.
     pub async fn start(schema: Arc<Schema>, provider: P, initial: Tree, options: Options) -> Result<Self, StartError> {
         let directory = record::StateDirectory::open(&options.state_dir).map_err(RecoveryError::from)?;
-        let datastores = Datastores::open(schema.clone(), &directory, &initial)?;
+        let datastores = Datastores::open(schema.clone(), &directory, &initial, options.boot)?;
         let (stream, publisher) = stream::Stream::open(
             &directory,
             "NETCONF",
@@ -132,6 +139,7 @@ impl<P: Provider> Server<P> {
             events: events.clone(),
         });
         shared.provider.start(events);
+        tokio::spawn(event::take_back_in_time(Arc::downgrade(&shared), shared.datastores.timer()));
         tokio::spawn(event::publish(schema, publisher, queue));
         Ok(Server(shared))
     }
@@ -157,8 +165,11 @@ fn capabilities(schema: &Schema) -> Vec<String> {
         capability::BASE_1_1,
         capability::WRITABLE_RUNNING,
         capability::CANDIDATE,
+        capability::CONFIRMED_COMMIT,
         capability::ROLLBACK_ON_ERROR,
         capability::VALIDATE,
+        capability::STARTUP,
+        capability::XPATH,
         capability::NOTIFICATION,
         capability::INTERLEAVE,
     ]
@@ -257,9 +268,9 @@ impl<P: Provider> Request<'_, P> {
 
     /// Waits for a change to be durable, and tells of it.
     pub async fn committed(&self, committed: Option<Committed>) -> Result<(), Vec<RpcError>> {
-        let Some(Committed { edits, durable }) = committed else { return Ok(()) };
+        let Some(Committed { datastore, edits, durable }) = committed else { return Ok(()) };
         self.shared.datastores.wait(&self.shared.provider, durable).await?;
-        self.shared.config_changed(self.session, &edits).await;
+        self.shared.config_changed(Some(self.session), datastore, &edits).await;
         Ok(())
     }
 }

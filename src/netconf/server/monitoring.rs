@@ -132,7 +132,7 @@ pub fn state(schema: &Arc<Schema>, snapshot: &Snapshot<'_>) -> Result<Tree, Serd
     let statistics = snapshot.statistics;
     let get = |counter: &AtomicU32| counter.load(Ordering::Relaxed);
     let state = State {
-        datastores: Datastores { datastore: vec![store(Datastore::Running), store(Datastore::Candidate)] },
+        datastores: Datastores { datastore: Datastore::ALL.map(store).into() },
         sessions: Sessions {
             session: snapshot
                 .sessions
@@ -307,12 +307,13 @@ fn yang_library(schema: &Arc<Schema>) -> Result<Tree, SerdeError> {
                 .collect(),
         }],
         schema: [SchemaEntry { name: "complete", module_set: ["complete"] }],
-        datastore: ["running", "candidate", "operational"]
+        datastore: ["running", "candidate", "startup", "operational"]
             .into_iter()
             .map(|name| DatastoreEntry {
                 name: match name {
                     "running" => "ietf-datastores:running",
                     "candidate" => "ietf-datastores:candidate",
+                    "startup" => "ietf-datastores:startup",
                     _ => "ietf-datastores:operational",
                 },
                 schema: "complete",

@@ -10,9 +10,10 @@ use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use super::event::{self, Subscriber};
+use super::event::{self, ConfirmEvent, Subscriber};
 use super::monitoring::Counters;
 use super::nacm::{Nacm, UserAccess};
+use super::operation::parameters::Datastore;
 use super::operation::{self, Outcome, Reply, Request};
 use super::provider::{Annotation, Provider, Requester};
 use super::stream::Message;
@@ -153,7 +154,11 @@ pub async fn run<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send>(
         End::Closed | End::Killed(_) => {}
     }
     tracing::info!(session = entry.id, user, %address, ?end, "session ended");
-    shared.datastores.end_session(entry.id).await;
+    // A commit that could not be taken back is the timer's from now on.
+    if let Some(Ok(edits)) = shared.datastores.end_session(&shared.provider, entry.id).await {
+        shared.config_changed(None, Datastore::Running, &edits).await;
+        shared.confirmed_commit(ConfirmEvent::Cancel(&entry)).await;
+    }
     if started {
         shared.session_ended(&entry, end).await;
     }

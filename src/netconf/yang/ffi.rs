@@ -8,6 +8,7 @@
 pub mod data;
 mod table;
 mod types;
+mod xpath;
 
 use std::ffi::{CStr, CString};
 use std::os::raw::{c_char, c_void};

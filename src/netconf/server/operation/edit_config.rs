@@ -1,6 +1,6 @@
 //! `<edit-config>` (RFC 6241 section 7.2): its parameters. What the edit means is [`crate::yang::edit`]'s.
 
-use super::parameters::{Parameters, datastore, invalid, name};
+use super::parameters::{Datastore, Parameters, datastore, invalid, misplaced, name};
 use super::{Outcome, Reply, Request};
 use crate::server::core::{ErrorOption, TestOption};
 use crate::server::provider::Provider;
@@ -10,7 +10,10 @@ use crate::yang::edit::Operation;
 pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) -> Reply {
     let known = ["target", "default-operation", "test-option", "error-option", "config"].map(name);
     let parameters = Parameters::read(operation, &known)?;
-    let target = datastore(parameters.required("target")?)?;
+    let target = match datastore(parameters.required("target")?)? {
+        Datastore::Startup => return Err(misplaced("startup").into()),
+        target => target,
+    };
     let default = match parameters.text("default-operation")? {
         None | Some("merge") => Operation::Merge,
         Some("replace") => Operation::Replace,

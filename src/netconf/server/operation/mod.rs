@@ -1,9 +1,11 @@
 //! The operations a server performs: one file each, and here who is asked for what.
 
+pub mod cancel_commit;
 pub mod close_session;
 pub mod commit;
 pub mod copy_config;
 pub mod create_subscription;
+pub mod delete_config;
 pub mod discard_changes;
 pub mod edit_config;
 pub mod get;
@@ -94,7 +96,9 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, element: Element<'_>
         ("ietf-netconf", "get-config") => get_config::perform(request, element).await,
         ("ietf-netconf", "edit-config") => edit_config::perform(request, element).await,
         ("ietf-netconf", "copy-config") => copy_config::perform(request, element).await,
+        ("ietf-netconf", "delete-config") => delete_config::perform(request, element).await,
         ("ietf-netconf", "commit") => commit::perform(request, element).await,
+        ("ietf-netconf", "cancel-commit") => cancel_commit::perform(request, element).await,
         ("ietf-netconf", "discard-changes") => discard_changes::perform(request, element).await,
         ("ietf-netconf", "validate") => validate::perform(request, element).await,
         ("ietf-netconf", "lock") => lock::perform(request, element).await,

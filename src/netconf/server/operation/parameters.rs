@@ -88,36 +88,47 @@ pub fn invalid(name: &str, text: &str) -> RpcError {
         .with_info(ErrorInfo::BadElement(name.into()))
 }
 
-/// The one configuration datastore inside `<source>`, `<target>` and their like.
+/// A configuration datastore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Datastore {
     Running,
     Candidate,
+    Startup,
 }
 
 impl Datastore {
+    pub const ALL: [Datastore; 3] = [Datastore::Running, Datastore::Candidate, Datastore::Startup];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Datastore::Running => "running",
             Datastore::Candidate => "candidate",
+            Datastore::Startup => "startup",
         }
     }
 }
 
-/// What `<source>` may name beside a datastore.
-pub enum Source<'d> {
+/// What `<source>`, `<target>` and their like can name.
+#[derive(Clone, Copy)]
+pub enum Place<'d> {
     Datastore(Datastore),
+    /// Inline configuration.
     Config(Element<'d>),
+    /// The text of `<url>`.
+    Url(&'d str),
 }
 
+/// The one datastore that a parameter names, where nothing else can stand.
 pub fn datastore(parameter: Element<'_>) -> Result<Datastore, RpcError> {
-    match source(parameter)? {
-        Source::Datastore(datastore) => Ok(datastore),
-        Source::Config(_) => Err(RpcError::bad_element("config", "A datastore is wanted here.")),
+    match place(parameter)? {
+        Place::Datastore(datastore) => Ok(datastore),
+        Place::Config(_) => Err(misplaced("config")),
+        Place::Url(_) => Err(misplaced("url")),
     }
 }
 
-pub fn source(parameter: Element<'_>) -> Result<Source<'_>, RpcError> {
+/// What a parameter names.
+pub fn place(parameter: Element<'_>) -> Result<Place<'_>, RpcError> {
     let mut children = parameter.children();
     let Some(child) = children.next() else {
         return Err(RpcError::missing_element("running"));
@@ -125,13 +136,24 @@ pub fn source(parameter: Element<'_>) -> Result<Source<'_>, RpcError> {
     if let Some(second) = children.next() {
         return Err(RpcError::bad_element(second.name(), "Only one datastore can be named."));
     }
-    if child.namespace() != BASE_NAMESPACE {
+    // ncclient's users write `<config>` without a namespace.
+    if child.namespace() != BASE_NAMESPACE && !child.is("", "config") {
         return Err(RpcError::unknown_namespace(child.name(), child.namespace()).with_type(ErrorType::Protocol));
     }
-    match child.name() {
-        "running" => Ok(Source::Datastore(Datastore::Running)),
-        "candidate" => Ok(Source::Datastore(Datastore::Candidate)),
-        "config" => Ok(Source::Config(child)),
-        other => Err(RpcError::unknown_element(other).with_type(ErrorType::Protocol)),
+    if let Some(datastore) = Datastore::ALL.into_iter().find(|datastore| datastore.as_str() == child.name()) {
+        return Ok(Place::Datastore(datastore));
     }
+    match child.name() {
+        "config" => Ok(Place::Config(child)),
+        "url" => match child.children().next() {
+            Some(inside) => Err(misplaced(inside.name())),
+            None => Ok(Place::Url(child.text().trim_ascii())),
+        },
+        other => Err(misplaced(other)),
+    }
+}
+
+/// An element that the operation does not have at this place.
+pub fn misplaced(element: &str) -> RpcError {
+    RpcError::unknown_element(element).with_type(ErrorType::Protocol)
 }

@@ -1,6 +1,6 @@
 //! `<validate>` (RFC 6241 section 8.6.4.1).
 
-use super::parameters::{Parameters, Source, name, source};
+use super::parameters::{Parameters, Place, misplaced, name, place};
 use super::{Outcome, Reply, Request};
 use crate::server::provider::Provider;
 use crate::xml::Element;
@@ -8,9 +8,10 @@ use crate::yang::edit;
 
 pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) -> Reply {
     let parameters = Parameters::read(operation, &[name("source")])?;
-    let source = match parameters.required("source").and_then(source)? {
-        Source::Datastore(datastore) => Ok(datastore),
-        Source::Config(config) => Err(edit::read_config(&request.shared.schema, config)?),
+    let source = match parameters.required("source").and_then(place)? {
+        Place::Datastore(datastore) => Ok(datastore),
+        Place::Url(_) => return Err(misplaced("url").into()),
+        Place::Config(config) => Err(edit::read_config(&request.shared.schema, config)?),
     };
     let shared = request.shared;
     shared.datastores.validate(&shared.provider, source).await?;

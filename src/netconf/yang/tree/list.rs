@@ -1,5 +1,6 @@
 //! The entries of a list, in the system's order or the user's (RFC 7950 section 7.8).
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -66,6 +67,25 @@ impl List {
             List::Sorted(entries) => entries.get(key),
             List::Ordered(list) => list.ranks.get(key).and_then(|rank| list.entries.get(rank)).map(|(_, inner)| inner),
             List::Keyless(_) => None,
+        }
+    }
+
+    /// The entry with the key that stands with it.
+    pub fn entry(&self, key: &Key) -> Option<(&Key, &Inner)> {
+        match self {
+            List::Sorted(entries) => entries.get_key_value(key),
+            List::Ordered(list) => {
+                list.ranks.get(key).and_then(|rank| list.entries.get(rank)).map(|(key, inner)| (key, inner))
+            }
+            List::Keyless(_) => None,
+        }
+    }
+
+    /// The order of two entries of the list.
+    pub fn order(&self, a: &Key, b: &Key) -> Ordering {
+        match self {
+            List::Ordered(list) => list.ranks.get(a).cmp(&list.ranks.get(b)),
+            List::Sorted(_) | List::Keyless(_) => a.cmp(b),
         }
     }
 
