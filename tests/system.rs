@@ -21,6 +21,8 @@ mod kill;
 mod managed;
 #[path = "system/manager.rs"]
 mod manager_and_agent;
+#[path = "system/nacm.rs"]
+mod nacm;
 #[path = "system/network.rs"]
 mod network;
 #[path = "system/operator.rs"]

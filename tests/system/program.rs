@@ -59,6 +59,13 @@ impl Program {
         Self::run(directory, Self::command_with(directory, "127.0.0.1:0", module, text))
     }
 
+    /// The same with another user, who has this public key.
+    pub fn start_for(directory: &Path, user: &str, public_key: &str) -> Program {
+        let mut command = Self::command(directory, "127.0.0.1:0");
+        command.args(["--user", user, "--authorized-key", public_key]);
+        Self::run(directory, command)
+    }
+
     fn run(directory: &Path, mut command: Command) -> Program {
         command.stdout(Stdio::piped());
         let log = std::fs::File::create(directory.join("log")).unwrap();
