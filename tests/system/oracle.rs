@@ -15,7 +15,7 @@ use crate::program::Program;
 /// answer, netconfd's, and why ours.
 const DEVIATIONS: &[(&str, &str, &str, Answer, Answer, &str)] = &[
     (
-        "<entry><k>p</k></entry>",
+        "",
         "merge",
         "<entry><k>p</k><v nc:operation=\"remove\">q</v></entry>",
         Ok("<entry><k>p</k></entry>"),
@@ -53,6 +53,24 @@ const DEVIATIONS: &[(&str, &str, &str, Answer, Answer, &str)] = &[
         Ok("<row>q</row><row>p</row>"),
         Err(ErrorTag::DataExists),
         "RFC 7950 section 7.7.9: merge with insert moves an entry",
+    ),
+    (
+        "<entry><k>q</k><turn><k>r</k><v>r</v></turn><turn><k>q</k><v>p</v></turn><turn><k>p</k></turn></entry>",
+        "merge",
+        "<entry><k>q</k><turn yang:insert=\"before\" yang:key=\"[o:k='r']\"><k>p</k><v>p</v></turn></entry>",
+        Ok(
+            "<entry><k>q</k><turn><k>p</k><v>p</v></turn><turn><k>r</k><v>r</v></turn><turn><k>q</k><v>p</v></turn></entry>",
+        ),
+        Err(ErrorTag::BadAttribute),
+        "RFC 7950 section 7.8.6: merge moves an entry before one that is there, and can change it on the way",
+    ),
+    (
+        "<entry><k>p</k><turn><k>r</k></turn><turn><k>p</k></turn></entry>",
+        "merge",
+        "<entry><k>p</k><turn yang:insert=\"first\"><k>p</k><v nc:operation=\"replace\">p</v></turn></entry>",
+        Ok("<entry><k>p</k><turn><k>p</k><v>p</v></turn><turn><k>r</k></turn></entry>"),
+        Ok("<entry><k>p</k><turn><k>r</k></turn><turn><k>p</k><v>p</v></turn></entry>"),
+        "RFC 7950 section 7.8.6: the same to the first place",
     ),
 ];
 
@@ -94,8 +112,8 @@ enum Around {
 }
 
 /// Edits about which both servers are to agree: none of those of [`DEVIATIONS`], and none about which the RFCs say nothing: operations
-/// inside what is replaced or goes, defaults that are set to their value, insert where something goes, and paths through
-/// containers without presence that are not there with default-operation none.
+/// inside what is replaced or goes, defaults that are set to their value, insert where something goes, and whether a
+/// container without presence is there (RFC 7950 section 7.5.1).
 impl Random {
     fn below(&mut self, n: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -180,6 +198,7 @@ impl Random {
         let is_value = matches!(name, "set" | "row" | "tag");
         let operation = match self.operation(around) {
             "replace" | "merge" if is_value => "",
+            "create" | "delete" if name == "around" => "",
             operation => operation,
         };
         let within = match operation {
@@ -192,7 +211,7 @@ impl Random {
             "" => String::new(),
             operation => format!(" nc:operation=\"{operation}\""),
         };
-        if (name == "turn" && within != Around::Removed) || (name == "row" && operation == "create") {
+        if operation == "create" && matches!(name, "row" | "turn") {
             attributes += &self.insert(name);
         }
         let (key, names): (String, &[&str]) = match name {
