@@ -64,7 +64,7 @@ pub trait Element: Machine + Sized {
 #[derive(Debug)]
 pub struct Simulated<E> {
     about: Device,
-    running: Arc<Running<E>>,
+    pub(crate) running: Arc<Running<E>>,
 }
 
 impl<E: Element> Simulated<E> {

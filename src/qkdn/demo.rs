@@ -96,7 +96,10 @@ pub async fn run(args: Args) -> Result<(), String> {
 async fn serve(path: &Path, args: &Args, topology: &Topology, shutdown: &CancellationToken) -> Result<(), String> {
     let operator = keys::user(path, USER)?;
     let controller = path.join("controller");
-    let ports = Ports::choose(args.port_base, manager::earlier_port(path), 1 + topology.agents().len())?;
+    let agents = topology.agents();
+    let starts = agents.iter().map(|plan| !args.without.contains(&plan.name));
+    let starts: Vec<bool> = std::iter::once(!args.no_manager).chain(starts).collect();
+    let ports = Ports::choose(args.port_base, manager::earlier_port(path), &starts)?;
     let manager = Manager::prepare(path, &operator, ports.manager)?;
     let options = fleet::Options {
         directory: path.to_owned(),
@@ -106,7 +109,7 @@ async fn serve(path: &Path, args: &Args, topology: &Topology, shutdown: &Cancell
         controller_key: controller,
         without: args.without.iter().cloned().collect(),
     };
-    let mut starting = topology.agents();
+    let mut starting = agents;
     starting.retain(|plan| !options.without.contains(&plan.name));
     let progress = Progress::new(&starting);
     let started = Fleet::start(topology, &options, shutdown, |member| progress.serves(member)).await;

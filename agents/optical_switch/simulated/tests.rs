@@ -113,8 +113,8 @@ async fn a_restart_with_a_spare_path_in_use_moves_nothing() {
     let spare = Config { cross_connect: vec![connect("spare", "s-in", "s-out")], ..bench.config.clone() };
     let network = Network::new(&Topology::load("lab").unwrap(), at(0));
     let switch = SimulatedSwitch::new(network.clone(), SWITCH, at(0)).unwrap();
-    // Before it returns: what the network sees at once is what counts.
-    switch.running.with(at(0), |device| device.configure(spare));
+    // Without waiting for mirrors to come to rest: what the network sees at once is what counts.
+    switch.running.with(at(0), |element| element.configure(spare));
     let passages = network.element(SWITCH, at(0)).unwrap().passages;
     let connected: Vec<_> = passages.iter().map(|passage| (passage.input.as_str(), passage.output.as_str())).collect();
     assert_eq!(connected, [("s-in", "s-out")]);

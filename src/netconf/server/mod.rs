@@ -17,6 +17,7 @@ pub mod provider;
 pub mod record;
 pub mod session;
 pub mod stream;
+pub mod url;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,9 +32,12 @@ use self::nacm::UserAccess;
 use self::operation::Request;
 use self::provider::{EventSender, Operation, Provider, Requester};
 use self::session::Sessions;
+use self::url::{Url, UrlError, UrlOptions, Urls};
 use crate::capability::{self, Capabilities};
 use crate::error::RpcError;
 use crate::transport::Peer;
+use crate::xml::{Document, Limits};
+use crate::yang::edit;
 use crate::yang::filter::Selection;
 use crate::yang::schema::{Schema, SchemaBuilder};
 use crate::yang::tree::Tree;
@@ -52,6 +56,8 @@ pub struct Options {
     /// The one user to whom access control does not apply (RFC 8341 section 3.1, recovery session).
     pub superuser: Option<String>,
     pub boot: Boot,
+    /// What `<url>` can name; see [`UrlOptions::modules`].
+    pub urls: UrlOptions,
 }
 
 /// Why a server does not start. One line, with what to do.
@@ -63,6 +69,8 @@ pub enum StartError {
     Modules(#[from] crate::yang::serde::SerdeError),
     #[error(transparent)]
     Stream(#[from] record::RecordError),
+    #[error(transparent)]
+    Url(#[from] UrlError),
 }
 
 /// A server; clones are the same server.
@@ -76,6 +84,7 @@ pub struct Shared<P> {
     pub sessions: Sessions,
     pub statistics: Statistics,
     options: Options,
+    pub urls: Urls,
     capabilities: Vec<String>,
     /// Capabilities, schemas and yang-library: never changes.
     library: Tree,
@@ -113,6 +122,7 @@ impl<P: Provider> Server<P> {
     /// Recovers what the state directory holds, and is then ready to [`Server::serve`]. `initial` is the configuration of
     /// a server that has never run. What was recovered has not been applied: that is for whoever started the device.
     pub async fn start(schema: Arc<Schema>, provider: P, initial: Tree, options: Options) -> Result<Self, StartError> {
+        let urls = Urls::open(&options.urls)?;
         let directory = record::StateDirectory::open(&options.state_dir).map_err(RecoveryError::from)?;
         let datastores = Datastores::open(schema.clone(), &directory, &initial, options.boot)?;
         let (stream, publisher) = stream::Stream::open(
@@ -122,7 +132,7 @@ impl<P: Provider> Server<P> {
             stream::Retention::default(),
             jiff::Timestamp::now(),
         )?;
-        let capabilities = capabilities(&schema);
+        let capabilities = capabilities(&schema, &urls);
         let library = monitoring::library(&schema, &capabilities)?;
         let (events, queue) = EventSender::channel();
         let shared = Arc::new(Shared {
@@ -132,6 +142,7 @@ impl<P: Provider> Server<P> {
             sessions: Sessions::default(),
             statistics: Statistics::default(),
             options,
+            urls,
             capabilities,
             library,
             start_time: now(),
@@ -159,7 +170,7 @@ impl<P: Provider> Server<P> {
     }
 }
 
-fn capabilities(schema: &Schema) -> Vec<String> {
+fn capabilities(schema: &Schema, urls: &Urls) -> Vec<String> {
     let mut all: Vec<String> = [
         capability::BASE_1_0,
         capability::BASE_1_1,
@@ -175,6 +186,9 @@ fn capabilities(schema: &Schema) -> Vec<String> {
     ]
     .map(str::to_owned)
     .into();
+    if let Some(schemes) = urls.schemes() {
+        all.push(format!("{}?scheme={schemes}", capability::URL));
+    }
     all.push(format!(
         "{}?basic-mode=explicit&also-supported=report-all,report-all-tagged,trim",
         capability::WITH_DEFAULTS
@@ -262,6 +276,13 @@ impl<P: Provider> Shared<P> {
 }
 
 impl<P: Provider> Request<'_, P> {
+    /// The configuration at a `<url>`, read as the whole of one.
+    pub async fn config_at(&self, url: &Url) -> Result<Tree, Vec<RpcError>> {
+        let text = url.read().await?;
+        let document = Document::parse(&text, &Limits::default());
+        edit::read_config(&self.shared.schema, url::config(url, &document)?)
+    }
+
     pub fn author(&self) -> Author<'_> {
         Author { session_id: self.session.id, access: &self.access }
     }

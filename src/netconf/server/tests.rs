@@ -1,8 +1,10 @@
 //! Tests of the server through its own client, over a pipe instead of a transport.
 
 mod confirmed_commit;
+mod copy_config;
 mod edit;
 mod startup;
+mod url;
 mod xpath;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -101,17 +103,23 @@ struct Bench {
     directory: tempfile::TempDir,
 }
 
-fn schema() -> Arc<Schema> {
-    let builder = base_modules(Schema::builder()).sources([fixture::MODULE, ACTIONS]);
+fn schema(options: &Options) -> Arc<Schema> {
+    let builder = options.urls.modules(base_modules(Schema::builder())).sources([fixture::MODULE, ACTIONS]);
     builder.module("fixture", None, &["extra"]).module("actions", None, &[]).build().unwrap()
 }
 
 async fn start_in(directory: tempfile::TempDir) -> Bench {
-    start_with(directory, schema(), Options::default()).await
+    start_with(directory, Options::default()).await
 }
 
-/// A server of modules with which the fixture is. `options`: all but the state directory and the superuser.
-async fn start_with(directory: tempfile::TempDir, schema: Arc<Schema>, options: Options) -> Bench {
+/// `options`: all but the state directory and the superuser.
+async fn start_with(directory: tempfile::TempDir, options: Options) -> Bench {
+    let schema = schema(&options);
+    start_on(directory, schema, options).await
+}
+
+/// A server of modules with which the fixture is.
+async fn start_on(directory: tempfile::TempDir, schema: Arc<Schema>, options: Options) -> Bench {
     let applied = Arc::default();
     let slow = Arc::default();
     let refuses = Arc::default();
@@ -160,7 +168,7 @@ impl Bench {
             tokio::time::sleep(Duration::from_millis(10)).await;
             if let Ok(lock) = record::StateDirectory::open(directory.path().join("state")) {
                 drop(lock);
-                return start_with(directory, schema(), options).await;
+                return start_with(directory, options).await;
             }
         }
     }

@@ -6,6 +6,8 @@
 #![allow(unsafe_code)]
 
 pub mod data;
+#[cfg(test)]
+pub mod oracle;
 mod table;
 mod types;
 mod xpath;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use manager::northbound::northbound_schema;
+use netconf::server::base_modules;
 use netconf::server::nacm::{AccessOperation, Because, Explanation, Question, explain};
 use netconf::xml::{Document, Limits};
 use netconf::yang::edit::read_data;
@@ -63,7 +64,10 @@ pub async fn run(command: Command, reach: &Reach, output: Output) -> Result<(), 
     let Command::Explain(asked) = command;
     let schema = match asked.modules.is_empty() {
         true => None,
-        false => Some(crate::serve::compile(&asked.yang_dirs, &asked.modules).map_err(Failure::failed)?),
+        false => Some(
+            crate::serve::compile(base_modules(Schema::builder()), &asked.yang_dirs, &asked.modules)
+                .map_err(Failure::failed)?,
+        ),
     };
     let rules = match &asked.config {
         Some(file) => {

@@ -26,12 +26,16 @@ impl Ports {
     /// Those that were asked for (`base`, unless 0), or those of an earlier start, or `count` free ones in sequence. One of an earlier
     /// start that is taken is an error and not picked anew: the manager, the controller and whoever wrote them down would go on to
     /// where now somebody else listens. Nobody is there by chance, because the system gives these out to no outgoing connection.
-    pub(super) fn choose(base: u16, earlier: Option<u16>, count: usize) -> Result<Ports, String> {
+    /// `starts` tells of each, the manager's first, whether this demonstration listens there itself; another program may be the agent.
+    pub(super) fn choose(base: u16, earlier: Option<u16>, starts: &[bool]) -> Result<Ports, String> {
+        let count = starts.len();
         let given_out = given_out();
         let manager = match (base, earlier) {
             (0, Some(kept)) if given_out.contains(&kept) => return Ok(Ports { manager: kept, agents: 0 }),
             (0, Some(kept)) => {
-                if let Some(port) = sequence(kept, count).and_then(|mut ports| ports.find(|port| !is_free(*port))) {
+                let ours =
+                    |ports: RangeInclusive<u16>| ports.zip(starts).filter(|(_, starts)| **starts).map(|(port, _)| port);
+                if let Some(port) = sequence(kept, count).and_then(|ports| ours(ports).find(|port| !is_free(*port))) {
                     return Err(format!(
                         "port {port}, which this demo had at its first start, is taken by another program: end that one, or use another --dir"
                     ));

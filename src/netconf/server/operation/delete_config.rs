@@ -1,4 +1,4 @@
-//! `<delete-config>` (RFC 6241 section 7.4).
+//! `<delete-config>` (RFC 6241 sections 7.4 and 8.8.5.3).
 
 use super::parameters::{Datastore, Parameters, Place, misplaced, name, place};
 use super::{Outcome, Reply, Request};
@@ -19,7 +19,7 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'
             return Err(error.into());
         }
         Place::Config(_) => return Err(misplaced("config").into()),
-        Place::Url(_) => return Err(misplaced("url").into()),
+        Place::Url(text) => shared.urls.url(text)?.delete().await?,
     }
     Ok(Outcome::Ok)
 }

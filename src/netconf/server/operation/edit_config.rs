@@ -1,14 +1,16 @@
-//! `<edit-config>` (RFC 6241 section 7.2): its parameters. What the edit means is [`crate::yang::edit`]'s.
+//! `<edit-config>` (RFC 6241 sections 7.2 and 8.8.5.1): its parameters. What the edit means is [`crate::yang::edit`]'s.
 
 use super::parameters::{Datastore, Parameters, datastore, invalid, misplaced, name};
 use super::{Outcome, Reply, Request};
+use crate::error::RpcError;
 use crate::server::core::{ErrorOption, TestOption};
 use crate::server::provider::Provider;
-use crate::xml::Element;
+use crate::server::url;
+use crate::xml::{Document, Element, Limits};
 use crate::yang::edit::Operation;
 
 pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) -> Reply {
-    let known = ["target", "default-operation", "test-option", "error-option", "config"].map(name);
+    let known = ["target", "default-operation", "test-option", "error-option", "config", "url"].map(name);
     let parameters = Parameters::read(operation, &known)?;
     let target = match datastore(parameters.required("target")?)? {
         Datastore::Startup => return Err(misplaced("startup").into()),
@@ -32,8 +34,23 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'
         Some("rollback-on-error") => ErrorOption::RollbackOnError,
         Some(other) => return Err(invalid("error-option", other).into()),
     };
-    let config = parameters.required("config")?;
     let shared = request.shared;
+    let url = parameters.text("url")?.map(|text| shared.urls.url(text)).transpose()?;
+    if url.is_some() && parameters.get("config").is_some() {
+        return Err(RpcError::bad_element("url", "Either <config> or <url> can be given.").into());
+    }
+    let text = match &url {
+        Some(url) => url.read().await?,
+        None => String::new(),
+    };
+    let document;
+    let config = match &url {
+        Some(url) => {
+            document = Document::parse(&text, &Limits::default());
+            url::config(url, &document)?
+        }
+        None => parameters.required("config")?,
+    };
     let (committed, errors) =
         shared.datastores.edit(&shared.provider, request.author(), target, config, default, test, on_error).await?;
     request.committed(committed).await?;

@@ -1,6 +1,6 @@
-//! `<validate>` (RFC 6241 section 8.6.4.1).
+//! `<validate>` (RFC 6241 sections 8.6.4.1 and 8.8.5.4).
 
-use super::parameters::{Parameters, Place, misplaced, name, place};
+use super::parameters::{Parameters, Place, name, place};
 use super::{Outcome, Reply, Request};
 use crate::server::provider::Provider;
 use crate::xml::Element;
@@ -10,7 +10,7 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'
     let parameters = Parameters::read(operation, &[name("source")])?;
     let source = match parameters.required("source").and_then(place)? {
         Place::Datastore(datastore) => Ok(datastore),
-        Place::Url(_) => return Err(misplaced("url").into()),
+        Place::Url(text) => Err(request.config_at(&request.shared.urls.url(text)?).await?),
         Place::Config(config) => Err(edit::read_config(&request.shared.schema, config)?),
     };
     let shared = request.shared;

@@ -80,7 +80,7 @@ async fn garden() -> Garden {
     let builder = base_modules(Schema::builder()).sources([fixture::MODULE, GARDEN, DEVIATIONS]);
     let builder = builder.module("fixture", None, &[]).module("garden", None, &["drip"]);
     let schema = builder.module("garden-deviations", None, &[]).build().unwrap();
-    let bench = start_with(tempfile::tempdir().unwrap(), schema, Options::default()).await;
+    let bench = start_on(tempfile::tempdir().unwrap(), schema, Options::default()).await;
     Garden { session: bench.admin().await, bench }
 }
 

@@ -64,7 +64,9 @@ impl<'e> Evaluation<'e> {
                 if backwards {
                     candidates.reverse();
                 }
-                self.filter(&mut candidates, step)?;
+                for predicate in &step.predicates {
+                    self.filter(&mut candidates, predicate)?;
+                }
                 search.found.extend_from_slice(&candidates);
             }
             if first && !search.found.is_empty() {
@@ -79,21 +81,27 @@ impl<'e> Evaluation<'e> {
         Ok(found)
     }
 
-    /// Keeps the candidates that all predicates hold for, counting positions in the order given.
-    fn filter(&mut self, candidates: &mut Vec<At>, step: &'e Step) -> Result<(), XPathError> {
-        for predicate in &step.predicates {
-            let size = candidates.len();
-            let mut kept = 0;
-            for i in 0..size {
-                let at = candidates[i];
-                if self.holds(predicate, Focus { at, position: i + 1, size })? {
-                    candidates[kept] = at;
-                    kept += 1;
-                }
-            }
-            candidates.truncate(kept);
+    /// How many children a step would find, told without a look at each; None where each counts.
+    pub fn count_children(&self, parent: At, step: &Step) -> Option<usize> {
+        let Test::Named(named) = &step.test else { return None };
+        let visited = self.get(parent);
+        let Item::Inside(inner) = visited.item else { return None };
+        let plain = step.axis == Axis::Child && step.predicates.is_empty() && visited.is_readable_whole();
+        if !plain {
+            return None;
         }
-        Ok(())
+        let count = |node: NodeId| match inner.get(node).map(|child| &child.content) {
+            Some(Content::List(list)) => Some(list.len()),
+            Some(Content::LeafList(values)) => Some(values.len()),
+            Some(_) => Some(1),
+            None if matches!(self.schema.node(node).kind, NodeKind::List | NodeKind::LeafList) => Some(0),
+            None => None,
+        };
+        let is_operation = |node| matches!(self.schema.node(node).kind, NodeKind::Rpc | NodeKind::Action);
+        if visited.node.is_some_and(is_operation) {
+            return None;
+        }
+        named.under(visited.node).map(count).sum()
     }
 
     fn walk(&mut self, at: At, search: &mut Search<'e>) -> Result<Flow, XPathError> {

@@ -3,6 +3,7 @@
 use super::function::{Function, Gives};
 use super::parse::{Ast, AstPath, AstStart, AstStep, AstTest, Axis, Operator};
 use super::{Bounds, Namespaces, XPath, XPathError, parse};
+use crate::yang::ffi::RawBase;
 use crate::yang::path;
 use crate::yang::schema::{ModuleId, NodeId, NodeKind, Schema};
 use crate::yang::tree::Key;
@@ -537,7 +538,10 @@ impl Compiler<'_> {
     /// The key, where nothing but literals say what it is.
     fn fixed(&self, keys: &Keys) -> Option<Key> {
         let values = self.schema.node(keys.list).keys.iter().zip(&keys.values).map(|(&key, expr)| match expr {
-            Expr::Literal(literal) => self.schema.value_json(key, literal.value()).ok(),
+            Expr::Literal(literal) => {
+                let base = self.schema.node(key).leaf_type.as_ref()?.resolved().base;
+                self.schema.value_json(key, literal.key(base)?).ok()
+            }
             _ => None,
         });
         values.collect::<Option<Vec<_>>>().map(Key::new)
@@ -610,11 +614,17 @@ impl Compiler<'_> {
 }
 
 impl Literal {
-    /// What it is as a value by itself.
-    pub fn value(&self) -> &str {
-        match &self.qualified {
-            Some(qualified) if self.text.contains(':') && !self.text.starts_with('/') => qualified,
-            _ => &self.text,
+    /// As the name of an identity.
+    pub fn identity(&self) -> &str {
+        self.qualified.as_deref().unwrap_or(&self.text)
+    }
+
+    /// As the value of a key of that type; None where more than the type decides.
+    pub fn key(&self, base: RawBase) -> Option<&str> {
+        match base {
+            RawBase::Union | RawBase::InstanceIdentifier | RawBase::XPath => None,
+            RawBase::IdentityRef => self.qualified.as_deref(),
+            _ => Some(&self.text),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::compile::{Expr, Path, Position, Start, Step, StepPredicate};
 use super::nodes::{At, ROOT, Visited};
 use super::parse::Operator;
-use super::value::{Outcome, numbers_compare, text_of};
+use super::value::{Outcome, text_of};
 use super::{Context, MAX_WORK, XPath, XPathError};
 use crate::yang::access::ReadAccess;
 use crate::yang::ffi::RawBase;
@@ -75,7 +75,7 @@ impl<'e> Evaluation<'e> {
     pub fn outcome(&mut self, expr: &'e Expr, focus: Focus) -> Result<Outcome<'e>, XPathError> {
         Ok(match expr {
             Expr::Number(number) => Outcome::Number(*number),
-            Expr::Literal(literal) => Outcome::Text(Cow::Borrowed(literal.value())),
+            Expr::Literal(literal) => Outcome::Text(Cow::Borrowed(&literal.text)),
             Expr::Or(_) | Expr::And(_) => Outcome::Boolean(self.truth(expr, focus)?),
             Expr::Union(parts) => {
                 let mut all = self.spare();
@@ -184,19 +184,20 @@ impl<'e> Evaluation<'e> {
         let mark = self.mark();
         let equality = matches!(operator, Operator::Equal | Operator::NotEqual);
         let holds = match (left, right) {
-            (Expr::Path(path), Expr::Literal(literal)) | (Expr::Literal(literal), Expr::Path(path)) if equality => {
-                let nodes = self.path_nodes(path, focus, false)?;
-                let holds = self.set_has_literal(operator, &nodes, literal)?;
-                self.give_back(nodes);
-                holds
+            (Expr::Literal(literal), set) | (set, Expr::Literal(literal)) if equality => {
+                match self.outcome(set, focus)? {
+                    Outcome::Nodes(nodes) => {
+                        let holds = self.set_has_literal(operator, &nodes, literal)?;
+                        self.give_back(nodes);
+                        holds
+                    }
+                    other => self.compares(operator, &other, &Outcome::Text(Cow::Borrowed(&literal.text)))?,
+                }
             }
             _ => {
                 let left = self.outcome(left, focus)?;
                 let right = self.outcome(right, focus)?;
-                let holds = match (&left, &right) {
-                    (Outcome::Number(left), Outcome::Number(right)) => numbers_compare(operator, *left, *right),
-                    _ => self.compares(operator, &left, &right)?,
-                };
+                let holds = self.compares(operator, &left, &right)?;
                 self.discard(left);
                 self.discard(right);
                 holds
@@ -217,42 +218,58 @@ impl<'e> Evaluation<'e> {
 
     /// The nodes of a path in document order; of these at least one where `first`.
     pub fn path_nodes(&mut self, path: &'e Path, focus: Focus, first: bool) -> Result<Vec<At>, XPathError> {
-        let mut nodes = match &path.start {
-            Start::Filter(expr, predicates) => {
-                let mut nodes = self.nodes(expr, focus)?;
-                for predicate in predicates {
-                    let size = nodes.len();
-                    let mut kept = 0;
-                    for i in 0..size {
-                        let at = nodes[i];
-                        if self.holds(predicate, Focus { at, position: i + 1, size })? {
-                            nodes[kept] = at;
-                            kept += 1;
-                        }
-                    }
-                    nodes.truncate(kept);
-                }
-                nodes
-            }
-            start => {
-                let mut nodes = self.spare();
-                nodes.push(match start {
-                    Start::Root => ROOT,
-                    Start::Current => self.current,
-                    _ => focus.at,
-                });
-                nodes
-            }
-        };
-        for (i, step) in path.steps.iter().enumerate() {
+        let nodes = self.path_start(path, focus)?;
+        self.steps(&path.steps, nodes, first)
+    }
+
+    /// The nodes that the last step of a path starts from.
+    pub fn path_nodes_before(&mut self, path: &'e Path, focus: Focus) -> Result<Vec<At>, XPathError> {
+        let nodes = self.path_start(path, focus)?;
+        self.steps(&path.steps[..path.steps.len().saturating_sub(1)], nodes, false)
+    }
+
+    fn steps(&mut self, steps: &'e [Step], mut nodes: Vec<At>, first: bool) -> Result<Vec<At>, XPathError> {
+        for (i, step) in steps.iter().enumerate() {
             if nodes.is_empty() {
                 break;
             }
-            let found = self.step(step, &nodes, first && i + 1 == path.steps.len())?;
+            let found = self.step(step, &nodes, first && i + 1 == steps.len())?;
             self.give_back(nodes);
             nodes = found;
         }
         Ok(nodes)
+    }
+
+    fn path_start(&mut self, path: &'e Path, focus: Focus) -> Result<Vec<At>, XPathError> {
+        let Start::Filter(expr, predicates) = &path.start else {
+            let mut nodes = self.spare();
+            nodes.push(match &path.start {
+                Start::Root => ROOT,
+                Start::Current => self.current,
+                _ => focus.at,
+            });
+            return Ok(nodes);
+        };
+        let mut nodes = self.nodes(expr, focus)?;
+        for predicate in predicates {
+            self.filter(&mut nodes, predicate)?;
+        }
+        Ok(nodes)
+    }
+
+    /// Keeps the candidates that a predicate holds for, counting positions in the order given.
+    pub fn filter(&mut self, candidates: &mut Vec<At>, predicate: &'e StepPredicate) -> Result<(), XPathError> {
+        let size = candidates.len();
+        let mut kept = 0;
+        for i in 0..size {
+            let at = candidates[i];
+            if self.holds(predicate, Focus { at, position: i + 1, size })? {
+                candidates[kept] = at;
+                kept += 1;
+            }
+        }
+        candidates.truncate(kept);
+        Ok(())
     }
 
     /// The keys of the only entries that can pass a step; None where that is not known.
@@ -291,12 +308,7 @@ impl<'e> Evaluation<'e> {
         let leaf_type = self.schema.node(key).leaf_type.as_ref().expect("a key is a leaf").resolved();
         let is_integer = matches!(leaf_type.base, RawBase::Signed | RawBase::Unsigned);
         let texts = match expr {
-            Expr::Literal(literal) => match leaf_type.base {
-                // What a literal stands for there depends on the type.
-                RawBase::Union | RawBase::InstanceIdentifier | RawBase::XPath => None,
-                RawBase::IdentityRef => literal.qualified.as_deref().map(|text| vec![Cow::Borrowed(text)]),
-                _ => Some(vec![Cow::Borrowed(literal.text.as_str())]),
-            },
+            Expr::Literal(literal) => literal.key(leaf_type.base).map(|text| vec![Cow::Borrowed(text)]),
             _ => {
                 let focus = Focus { at: self.current, position: 1, size: 1 };
                 match self.outcome(expr, focus)? {

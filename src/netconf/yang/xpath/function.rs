@@ -134,7 +134,7 @@ impl<'e> Evaluation<'e> {
         match function {
             Function::Last => number(focus.size as f64),
             Function::Position => number(focus.position as f64),
-            Function::Count => number(self.with_nodes(&arguments[0], focus, |_, nodes| Ok(nodes.len()))? as f64),
+            Function::Count => number(self.count(&arguments[0], focus)? as f64),
             // No leaf is declared to be an ID.
             Function::Id => Ok(Outcome::Nodes(self.spare())),
             Function::LocalName | Function::NamespaceUri | Function::Name => {
@@ -231,7 +231,7 @@ impl<'e> Evaluation<'e> {
             }
             Function::DerivedFrom | Function::DerivedFromOrSelf => {
                 let base = match &arguments[1] {
-                    Expr::Literal(literal) => Cow::Borrowed(literal.value()),
+                    Expr::Literal(literal) => Cow::Borrowed(literal.identity()),
                     other => self.text_of(other, focus)?,
                 };
                 let or_self = function == Function::DerivedFromOrSelf;
@@ -262,6 +262,34 @@ impl<'e> Evaluation<'e> {
                 }))
             }
         }
+    }
+
+    /// How many nodes an argument has. Those of a list are not gone through where nothing is asked of them.
+    fn count(&mut self, argument: &'e Expr, focus: Focus) -> Result<usize, XPathError> {
+        let Expr::Path(path) = argument else {
+            return self.with_nodes(argument, focus, |_, nodes| Ok(nodes.len()));
+        };
+        let Some((last, _)) = path.steps.split_last() else {
+            return self.with_nodes(argument, focus, |_, nodes| Ok(nodes.len()));
+        };
+        let mark = self.mark();
+        let parents = self.path_nodes_before(path, focus)?;
+        let mut count = 0;
+        for &parent in &parents {
+            count += match self.count_children(parent, last) {
+                Some(children) => children,
+                None => {
+                    // It may have to leave out what was met below another parent.
+                    let nodes = self.step(last, &parents, false)?;
+                    count = nodes.len();
+                    self.give_back(nodes);
+                    break;
+                }
+            };
+        }
+        self.give_back(parents);
+        self.release(mark);
+        Ok(count)
     }
 
     fn with_nodes<R>(

@@ -65,6 +65,13 @@ pub(super) struct Mark {
     marks: usize,
 }
 
+impl Visited<'_> {
+    /// Whether nothing below can be hidden from the reader.
+    pub fn is_readable_whole(&self) -> bool {
+        matches!(self.rights, Rights::Everything)
+    }
+}
+
 impl<'e> Evaluation<'e> {
     pub fn visit_root(&mut self, root: &'e Inner) {
         let rights = if self.access.is_some() { Rights::Marks(0, 0) } else { Rights::Everything };

@@ -9,6 +9,7 @@ use super::eval::Evaluation;
 use super::nodes::{At, Item};
 use super::parse::Operator;
 use crate::xml::{Document, Element, Limits};
+use crate::yang::path;
 use crate::yang::schema::NodeId;
 use crate::yang::value::Value;
 
@@ -251,6 +252,8 @@ impl<'e> Evaluation<'e> {
         match value {
             Value::Text(text) => *text == literal.text,
             Value::Qualified(text) => match &literal.qualified {
+                // In an instance-identifier a name has its module where it is not the parent's, in an XPath value always.
+                Some(qualified) if text.starts_with('/') => path::expand(text) == path::expand(qualified),
                 Some(qualified) => text == qualified,
                 // An identity without a prefix is of the leaf's own module, as in JSON (RFC 7951 section 6.8).
                 None => match text.split_once(':') {
