@@ -305,7 +305,6 @@ impl<'e> Evaluation<'e> {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one level's state, kept in registers")]
     fn values(
         &mut self,
         above: At,
