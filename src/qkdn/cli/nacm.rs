@@ -113,25 +113,28 @@ impl Operation {
     }
 }
 
-/// The container nacm of a file, alone or with all that stands around and beside it.
 fn from_file(file: &Path, schema: &Arc<Schema>) -> Result<Tree, Failure> {
-    let wrong = |error: String| Failure::failed(format!("{}: {error}", file.display()));
-    let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
+    let text = std::fs::read_to_string(file).map_err(|error| error.to_string());
+    text.and_then(|text| rules(&text, schema)).map_err(|error| Failure::failed(format!("{}: {error}", file.display())))
+}
+
+/// The container nacm of a document, alone or with what stands around and beside it.
+fn rules(text: &str, schema: &Arc<Schema>) -> Result<Tree, String> {
+    let parsed = |text| Document::parse(text, &Limits::default()).map_err(|error| error.to_string());
     if text.trim_start().starts_with('<') {
-        let document = Document::parse(&text, &Limits::default()).map_err(|error| wrong(error.to_string()))?;
+        let document = parsed(text)?;
         let root = document.root();
         let found = if root.is(NAMESPACE, "nacm") { Some(root) } else { root.child(NAMESPACE, "nacm") };
-        let found = found.ok_or_else(|| wrong(format!("there is no <nacm> of {NAMESPACE}")))?;
+        let found = found.ok_or_else(|| format!("there is no <nacm> of {NAMESPACE}"))?;
         let mut inside = b"<data>".to_vec();
         found.write(&mut inside);
         inside.extend_from_slice(b"</data>");
-        let inside = String::from_utf8(inside).map_err(|error| wrong(error.to_string()))?;
-        let document = Document::parse(&inside, &Limits::default()).map_err(|error| wrong(error.to_string()))?;
-        return read_data(schema, document.root()).map_err(|errors| wrong(all(&errors)));
+        let inside = String::from_utf8(inside).map_err(|error| error.to_string())?;
+        return read_data(schema, parsed(&inside)?.root()).map_err(|errors| all(&errors));
     }
-    let mut content: Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    let found = content.get_mut(NACM).map(Value::take).ok_or_else(|| wrong(format!("there is no \"{NACM}\"")))?;
-    json::read(schema, &json!({ NACM: found }).to_string()).map_err(|errors| wrong(all(&errors)))
+    let mut content: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let found = content.get_mut(NACM).map(Value::take).ok_or_else(|| format!("there is no \"{NACM}\""))?;
+    json::read(schema, &json!({ NACM: found }).to_string()).map_err(|errors| all(&errors))
 }
 
 fn all(errors: &[impl ToString]) -> String {
@@ -189,12 +192,8 @@ fn answer(asked: &Explain, explanation: &Explanation) -> Value {
 mod tests {
     use super::*;
 
-    fn explained(file: &str, text: &str) -> Result<Explanation, String> {
-        let directory = std::env::temp_dir().join(format!("qkdn-nacm-{}", std::process::id()));
-        std::fs::create_dir_all(&directory).unwrap();
-        let path = directory.join(file);
-        std::fs::write(&path, text).unwrap();
-        let rules = from_file(&path, &northbound_schema().unwrap()).map_err(|failure| failure.text)?;
+    fn explained(text: &str) -> Result<Explanation, String> {
+        let rules = rules(text, &northbound_schema().unwrap())?;
         let question = Question {
             user: "ops",
             external_groups: &[],
@@ -215,15 +214,15 @@ mod tests {
         let json = json!({"other:other": {}, NACM: {
             "groups": {"group": [{"name": "g", "user-name": ["ops"]}]},
             "rule-list": [{"name": "l", "group": ["g"], "rule": [
-                {"name": "r", "path": "/qkdn-manager:devices/qkdn-manager:device[name='a']", "action": "permit"}]}]}});
-        for (file, text) in [("rules.xml", xml.clone()), ("rules.json", json.to_string())] {
-            let explanation = explained(file, &text).unwrap();
+                {"name": "r", "path": "/qkdn-manager:devices/device[name='a']", "action": "permit"}]}]}});
+        for text in [xml.clone(), json.to_string()] {
+            let explanation = explained(&text).unwrap();
             let because = Because::Rule { rule_list: "l".into(), rule: "r".into() };
-            assert_eq!((explanation.decision.permit, explanation.decision.because), (true, because), "{file}");
+            assert_eq!((explanation.decision.permit, explanation.decision.because), (true, because), "{text}");
         }
         // A rule that cannot be read as a whole would be another rule.
         let foreign = xml.replace("urn:qkdn:yang:qkdn-manager", "urn:nobody");
-        assert!(explained("foreign.xml", &foreign).is_err());
-        assert!(explained("none.json", "{}").unwrap_err().contains("there is no"));
+        assert!(explained(&foreign).is_err());
+        assert!(explained("{}").unwrap_err().contains("there is no"));
     }
 }

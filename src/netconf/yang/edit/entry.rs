@@ -53,7 +53,7 @@ impl Editor<'_> {
                 values = Arc::default();
             }
             Operation::Merge | Operation::Replace | Operation::Create => {
-                if let Some(at) = at {
+                if at.is_some() {
                     if self.mode == Mode::Config {
                         return self.fail(twice(element));
                     }
@@ -62,9 +62,7 @@ impl Editor<'_> {
                         // State data may hold a value more than once (RFC 7950 section 7.7).
                         None => Arc::make_mut(&mut values).push(value),
                         Some(insert) => {
-                            let values = Arc::make_mut(&mut values);
-                            values.remove(at);
-                            if !self.insert_value(values, id, element, insert, value) {
+                            if !self.insert_value(Arc::make_mut(&mut values), id, element, insert, value) {
                                 return;
                             }
                         }
@@ -87,6 +85,7 @@ impl Editor<'_> {
         }
     }
 
+    /// Inserts a value, or moves it. Beside itself it stays where it is.
     fn insert_value(
         &mut self,
         values: &mut Vec<Value>,
@@ -95,23 +94,33 @@ impl Editor<'_> {
         insert: Insert<'_>,
         value: Value,
     ) -> bool {
-        let at = match insert {
-            Insert::First => 0,
-            Insert::Last => values.len(),
-            Insert::Before(anchor) | Insert::After(anchor) => {
-                let after = usize::from(matches!(insert, Insert::After(_)));
-                let Ok(anchor) = self.schema.value_xml(id, anchor, |prefix| element.resolve_prefix(prefix)) else {
+        let own = values.iter().position(|v| *v == value);
+        let anchor = match insert {
+            Insert::First | Insert::Last => None,
+            Insert::Before(text) | Insert::After(text) => {
+                let Ok(anchor) = self.schema.value_xml(id, text, |prefix| element.resolve_prefix(prefix)) else {
                     self.fail(bad_anchor("value", element));
                     return false;
                 };
-                match values.iter().position(|v| *v == anchor) {
-                    Some(i) => i + after,
-                    None => {
-                        self.fail(missing_instance("value", element.name()));
-                        return false;
-                    }
-                }
+                let Some(at) = values.iter().position(|v| *v == anchor) else {
+                    self.fail(missing_instance("value", element.name()));
+                    return false;
+                };
+                Some(at)
             }
+        };
+        if own.is_some() && own == anchor {
+            return true;
+        }
+        if let Some(own) = own {
+            values.remove(own);
+        }
+        let moved = usize::from(own.is_some_and(|own| anchor.is_some_and(|anchor| own < anchor)));
+        let at = match insert {
+            Insert::First => 0,
+            Insert::Last => values.len(),
+            Insert::Before(_) => anchor.unwrap_or_default() - moved,
+            Insert::After(_) => anchor.unwrap_or_default() - moved + 1,
         };
         values.insert(at, value);
         true
@@ -231,6 +240,10 @@ impl Editor<'_> {
         };
         match place {
             None => self.fail(bad_anchor("key", element)),
+            // Beside itself it stays where it is.
+            Some(Place::Before(anchor) | Place::After(anchor)) if anchor == key && list.get(&key).is_some() => {
+                list.insert(key, content);
+            }
             Some(place) => {
                 if !list.place(key, content, &place) {
                     self.fail(missing_instance("key", element.name()));

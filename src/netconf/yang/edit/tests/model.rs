@@ -202,6 +202,13 @@ fn placed<T>(
     new: T,
     insert: &Option<(&'static str, String)>,
 ) -> Result<Vec<T>, ErrorTag> {
+    if let Some(("before" | "after", anchor)) = insert
+        && anchor == own
+        && let Some(at) = all.iter().position(|other| name(other) == own)
+    {
+        all[at] = new;
+        return Ok(all);
+    }
     all.retain(|other| name(other) != own);
     let beside = |anchor: &String| all.iter().position(|other| name(other) == anchor).ok_or(ErrorTag::BadAttribute);
     let at = match insert {
