@@ -113,6 +113,73 @@ async fn kill_again_and_again(lane: u32) -> (u32, u32) {
     (edits, cut_short)
 }
 
+/// Rounds of the next test: each kills a server whose confirmed commit is pending, being made, confirmed or cancelled.
+const ROUNDS_ON_TRIAL: u32 = 20;
+
+/// RFC 6241 section 8.4.1: what nobody confirmed is not there after a restart; what was confirmed is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kill_nine_takes_back_what_is_on_trial() {
+    let directory = tempfile::tempdir().unwrap();
+    // What was confirmed last, and what may have been confirmed without a word.
+    let (mut confirmed, mut unsure) = (0, 0);
+    let mut killed_on_trial = 0;
+    for round in 0..ROUNDS_ON_TRIAL {
+        let mut program = Program::start(directory.path());
+        let (session, _) = program.session().await;
+        let found = left(&session).await;
+        assert!(found == confirmed || found == unsure, "{found} is there, {confirmed} was confirmed");
+        let writer = tokio::spawn(write_on_trial(session, found));
+        tokio::time::sleep(Duration::from_millis(20 + u64::from(round * 37 % 101))).await;
+        program.kill();
+        let on_trial;
+        (confirmed, unsure, on_trial) = writer.await.unwrap();
+        killed_on_trial += u32::from(on_trial);
+    }
+    let program = Program::start(directory.path());
+    let found = left(&program.session().await.0).await;
+    assert!(found == confirmed || found == unsure, "{found} is there, {confirmed} was confirmed");
+    assert!(found > ROUNDS_ON_TRIAL, "hardly anything was confirmed");
+    assert!(killed_on_trial > 0, "no kill met a commit on trial");
+}
+
+/// Commits one number after the other on trial; each third is taken back, the others are confirmed. What was confirmed
+/// last, what may have been, and whether the end met a commit on trial.
+async fn write_on_trial(session: Session, from: u32) -> (u32, u32, bool) {
+    let mut confirmed = from;
+    for next in from + 1.. {
+        let config = format!("<pair xmlns=\"urn:kill\"><left>{next}</left><right>{next}</right></pair>");
+        if session.edit_config(&EditConfig::new(Datastore::Candidate, config)).await.is_err() {
+            return (confirmed, confirmed, false);
+        }
+        let trial = CommitConfirmed { persist: Some("trial".into()), ..CommitConfirmed::default() };
+        if session.commit_confirmed(&trial).await.is_err() {
+            return (confirmed, confirmed, true);
+        }
+        // More that goes back with it.
+        let page = format!("<book xmlns=\"urn:kill\"><page><id>{next}</id></page></book>");
+        if session.edit_config(&EditConfig::new(Datastore::Running, page)).await.is_err() {
+            return (confirmed, confirmed, true);
+        }
+        if next % 3 == 0 {
+            if session.cancel_commit(Some("trial")).await.is_err() {
+                return (confirmed, confirmed, true);
+            }
+        } else if session.commit_persisted("trial").await.is_err() {
+            return (confirmed, next, true);
+        } else {
+            confirmed = next;
+        }
+    }
+    unreachable!("numbers do not end")
+}
+
+async fn left(session: &Session) -> u32 {
+    let reply = session.get_config(&Datastore::Running, &Options::default()).await.unwrap();
+    let document = reply.document().unwrap();
+    let pair = netconf::client::data(&document).unwrap().child("urn:kill", "pair");
+    pair.and_then(|pair| pair.child("urn:kill", "left")).map_or(0, |left| left.text().parse().unwrap())
+}
+
 /// Sets both leafs to the same number, over and over. True if the kill came between a request and its reply.
 async fn write_pair(session: Session, pair: Arc<Progress>, stop: Arc<AtomicBool>, way: Way) -> bool {
     let target = if way == Way::Running { Datastore::Running } else { Datastore::Candidate };

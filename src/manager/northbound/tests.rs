@@ -8,6 +8,7 @@ use netconf::xml::{Document, Limits};
 use netconf::yang::edit;
 use netconf::yang::ffi::data::Kind as Message;
 use netconf::yang::json;
+use netconf::yang::tree::Origin;
 use netconf::yang::validate::Validator;
 use netconf::yang::write::{WriteOptions, write};
 use netconf::yang::{Content, Inner, NodeId, NodeKind};
@@ -145,6 +146,32 @@ async fn all_that_is_known_is_valid_data_of_the_model() {
     let inventory = tree.get("/ietf-alarms:alarms/alarm-inventory/alarm-type");
     let Some(Content::List(types)) = inventory else { panic!("{inventory:?}") };
     assert!(types.len() > 40, "{}", types.len());
+}
+
+/// RFC 8342 section 5.3.4: what devices told of the topology is learned, all else that nobody configured is the system's.
+#[tokio::test]
+async fn networks_are_learned_and_configuration_is_intended() {
+    let mut north = North::new(sample::store());
+    north.commit(north.config(TWO)).await.unwrap();
+    let state = north.provider.state(&Selection::all()).await.unwrap();
+    let tree = north.running.merged_as(&state, Origin::System);
+    let mut out = Vec::new();
+    let options = WriteOptions { with_origin: true, ..WriteOptions::default() };
+    write(&tree, &Selection::all(), None, options, &mut out);
+    let text = String::from_utf8(out).unwrap();
+    let origin_of = |top: &str| {
+        let tag = text
+            .split_once(&format!("<{top} "))
+            .and_then(|(_, rest)| rest.split_once('>'))
+            .unwrap_or_else(|| panic!("{top}"))
+            .0;
+        tag.split_once(" or:origin=\"or:").map(|(_, origin)| origin.trim_end_matches('"').to_owned())
+    };
+    assert_eq!(origin_of("networks").as_deref(), Some("learned"));
+    assert_eq!(origin_of("devices").as_deref(), Some("intended"));
+    // Nothing inside the networks is of another origin than they are.
+    let networks = text.split_once("<networks ").and_then(|(_, rest)| rest.split_once("</networks>")).unwrap().0;
+    assert_eq!(networks.matches("or:origin").count(), 1, "{networks}");
 }
 
 #[tokio::test]

@@ -1,7 +1,11 @@
-//! The operations of RFC 6241 section 7 and 8, and `<get-schema>` (RFC 6022), as methods of a client's session.
+//! The operations of RFC 6241 section 7 and 8, `<get-schema>` (RFC 6022) and those of RFC 8526, as methods of a client's session.
 
 use super::{Error, Reply, Session, data};
 use crate::xml::{escape_text, write_attribute};
+
+mod nmda;
+
+pub use nmda::{GetData, NmdaDatastore, OriginFilter};
 
 const MONITORING_NAMESPACE: &str = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring";
 const WITH_DEFAULTS_NAMESPACE: &str = "urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults";
@@ -282,11 +286,14 @@ impl<'a> Writer<'a> {
         self
     }
 
+    fn text(&mut self, text: &str) -> &mut Self {
+        escape_text(&mut self.out, text);
+        self
+    }
+
     fn optional(&mut self, name: &str, value: Option<&str>) -> &mut Self {
         if let Some(value) = value {
-            self.raw("<").raw(name).raw(">");
-            escape_text(&mut self.out, value);
-            self.raw("</").raw(name).raw(">");
+            self.raw("<").raw(name).raw(">").text(value).raw("</").raw(name).raw(">");
         }
         self
     }

@@ -40,7 +40,7 @@ use crate::xml::{Document, Limits};
 use crate::yang::edit;
 use crate::yang::filter::Selection;
 use crate::yang::schema::{Schema, SchemaBuilder};
-use crate::yang::tree::Tree;
+use crate::yang::tree::{Origin, Tree};
 
 /// How long a provider may take for an RPC or action: diagnostics of optical equipment run for minutes.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(330);
@@ -106,6 +106,9 @@ pub fn base_modules(builder: SchemaBuilder) -> SchemaBuilder {
         .module("ietf-netconf-monitoring", None, &[])
         .module("ietf-netconf-acm", None, &[])
         .module("ietf-netconf-with-defaults", None, &[])
+        .module("ietf-netconf-nmda", None, &["origin", "with-defaults"])
+        .module("ietf-datastores", None, &[])
+        .module("ietf-origin", None, &[])
         .module("ietf-netconf-notifications", None, &[])
         .module("ietf-yang-library", None, &[])
         .module("notifications", None, &[])
@@ -193,6 +196,8 @@ fn capabilities(schema: &Schema, urls: &Urls) -> Vec<String> {
         "{}?basic-mode=explicit&also-supported=report-all,report-all-tagged,trim",
         capability::WITH_DEFAULTS
     ));
+    // RFC 8526 section 3.1.1.2: the modes are those of :with-defaults.
+    all.push(capability::WITH_OPERATIONAL_DEFAULTS.to_owned());
     let library = schema.modules().iter().find(|m| m.name == "ietf-yang-library");
     if let Some(revision) = library.and_then(|m| m.revision.as_deref()) {
         let content_id = monitoring::content_id(schema);
@@ -231,8 +236,12 @@ impl<P: Provider> Shared<P> {
         version.nacm.user(user, &[])
     }
 
-    /// Running with the state that the selection reaches.
-    pub async fn operational(&self, selection: &Selection) -> Result<Tree, RpcError> {
+    /// Running with the state that the selection reaches. With `origins`, configuration that is not running's tells where
+    /// it comes from: it is the system's unless the provider knows better.
+    pub async fn operational(&self, selection: &Selection, origins: bool) -> Result<Tree, RpcError> {
+        let join = |tree: Tree, part: &Tree| {
+            if origins { tree.merged_as(part, Origin::System) } else { tree.merged(part) }
+        };
         let version = self.datastores.version();
         let mut tree = version.running.clone();
         let reaches = |path: &str| self.schema.find(path).is_some_and(|id| selection.reaches(id));
@@ -241,7 +250,7 @@ impl<P: Provider> Shared<P> {
             || reaches("/ietf-yang-library:yang-library")
             || reaches("/ietf-yang-library:modules-state")
         {
-            tree = tree.merged(&self.library);
+            tree = join(tree, &self.library);
         }
         if reaches("/ietf-netconf-monitoring:netconf-state") {
             let snapshot = monitoring::Snapshot {
@@ -250,17 +259,17 @@ impl<P: Provider> Shared<P> {
                 statistics: &self.statistics,
                 start_time: &self.start_time,
             };
-            tree = tree.merged(&monitoring::state(&self.schema, &snapshot).map_err(inside)?);
+            tree = join(tree, &monitoring::state(&self.schema, &snapshot).map_err(inside)?);
         }
         if reaches("/ietf-netconf-acm:nacm") {
-            tree = tree.merged(&monitoring::nacm(&self.schema, &version.nacm).map_err(inside)?);
+            tree = join(tree, &monitoring::nacm(&self.schema, &version.nacm).map_err(inside)?);
         }
         if reaches("/nc-notifications:netconf") {
-            tree = tree.merged(&event::streams(&self.schema, &self.stream).map_err(inside)?);
+            tree = join(tree, &event::streams(&self.schema, &self.stream).map_err(inside)?);
         }
         let state = tokio::time::timeout(STATE_TIMEOUT, self.provider.state(selection)).await;
         let state = state.map_err(|_| RpcError::operation_failed("The device did not report its state in time."))??;
-        Ok(tree.merged(&state))
+        Ok(join(tree, &state))
     }
 
     /// An operation of the provider, under a timeout.

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::core::Lock;
 use super::nacm::Nacm;
+use super::operation::nmda::Named;
 use super::operation::parameters::Datastore;
 use super::session::Entry;
 use crate::yang::schema::{Module, Schema};
@@ -307,18 +308,7 @@ fn yang_library(schema: &Arc<Schema>) -> Result<Tree, SerdeError> {
                 .collect(),
         }],
         schema: [SchemaEntry { name: "complete", module_set: ["complete"] }],
-        datastore: ["running", "candidate", "startup", "operational"]
-            .into_iter()
-            .map(|name| DatastoreEntry {
-                name: match name {
-                    "running" => "ietf-datastores:running",
-                    "candidate" => "ietf-datastores:candidate",
-                    "startup" => "ietf-datastores:startup",
-                    _ => "ietf-datastores:operational",
-                },
-                schema: "complete",
-            })
-            .collect(),
+        datastore: Named::ALL.map(|name| DatastoreEntry { name: name.identity(), schema: "complete" }).into(),
         content_id: content_id(schema),
     };
     tree_at(schema, "/ietf-yang-library:yang-library", &library)

@@ -22,7 +22,7 @@ use crate::framing::{Encoder, Framing, MAX_HELLO, MAX_MESSAGE, MessageReader, Re
 use crate::message::{self, Hello, ReplyHead, Rpc};
 use crate::transport::Peer;
 use crate::xml::{Document, Element, Limits};
-use crate::yang::write::{TreeWriter, WriteOptions};
+use crate::yang::write::TreeWriter;
 
 /// A client that has not sent its hello by then is gone, or never was one.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(30);
@@ -406,12 +406,14 @@ impl<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send> Session<'_, P, S>
                 out.extend_from_slice(b"</data>");
                 head.write_end(out);
             }
-            Ok(Outcome::Data { tree, selection, defaults }) => {
+            Ok(Outcome::Data { tree, selection, options, namespace }) => {
                 head.write_start(out);
                 out.extend_from_slice(b"<data");
-                out.extend_from_slice(head.xmlns().as_bytes());
+                match namespace {
+                    Some(namespace) => crate::xml::write_attribute(out, "xmlns", namespace),
+                    None => out.extend_from_slice(head.xmlns().as_bytes()),
+                }
                 out.push(b'>');
-                let options = WriteOptions { defaults, ..WriteOptions::default() };
                 let mut writer = TreeWriter::new(tree, selection, access.for_reading(), options);
                 while writer.next_chunk(self.encoder.body(), WRITE_SIZE) {
                     if self.encoder.cut().is_err() || self.flush().await.is_err() {

@@ -3,6 +3,7 @@
 mod confirmed_commit;
 mod copy_config;
 mod edit;
+mod nmda;
 mod startup;
 mod url;
 mod xpath;

@@ -109,7 +109,7 @@ impl Selection {
     pub fn on(&self, tree: &Tree, access: Option<&dyn ReadAccess>, work: usize) -> Result<Selection, XPathError> {
         let Kind::XPath(expression, _) = &self.0 else { return Ok(self.clone()) };
         let context = xpath::Context { work, ..xpath::Context::new(tree).readable_by(access) };
-        Ok(Selection::from_paths(tree.schema(), expression.nodes(&context)?))
+        Ok(Selection::from_paths(tree.schema(), expression.subtrees(&context)?))
     }
 
     /// Whether it needs [`Selection::on`] before it can be written.

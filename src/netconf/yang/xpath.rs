@@ -17,6 +17,7 @@ mod axis;
 mod bounds;
 mod compile;
 mod eval;
+mod expr;
 mod function;
 mod lex;
 mod nodes;
@@ -25,8 +26,8 @@ mod value;
 
 pub use bounds::Bounds;
 
-use compile::{Expr, Step};
 use eval::Evaluation;
+use expr::{Expr, Step};
 use nodes::Item;
 
 /// Bytes of an expression. A filter that names a thousand entries one by one has 64 KiB; a longer one is not of use.
@@ -183,22 +184,28 @@ impl XPath {
     /// containers that are not in the tree exist for the expression, but are not among the instances. Fails with
     /// [`XPathError::Type`] where the expression is no node-set.
     pub fn nodes(&self, context: &Context<'_>) -> Result<Vec<InstancePath>, XPathError> {
-        if !self.is_node_set {
-            return Err(XPathError::Type("the expression selects no nodes, it is a value".into()));
-        }
+        self.instances(context, false)
+    }
+
+    /// As [`XPath::nodes`], without those that are below others: the subtrees of a filter's result.
+    pub fn subtrees(&self, context: &Context<'_>) -> Result<Vec<InstancePath>, XPathError> {
+        self.instances(context, true)
+    }
+
+    fn instances(&self, context: &Context<'_>, outermost: bool) -> Result<Vec<InstancePath>, XPathError> {
         let mut evaluation = Evaluation::new(self, context)?;
-        let focus = evaluation.start();
-        let found = evaluation.nodes(&self.expr, focus)?;
-        let mut paths: Vec<InstancePath> = Vec::with_capacity(found.len());
+        let found = evaluation.whole_nodes()?;
+        let mut paths: Vec<InstancePath> = Vec::new();
+        let mut last = None;
         for at in found {
-            if matches!(evaluation.get(at).item, Item::Nothing) {
+            let item = evaluation.get(at).item;
+            // What is below a node follows it, and so does the text of a leaf.
+            let repeats = |last| (outermost || matches!(item, Item::Text(_))) && evaluation.is_within(at, last);
+            if matches!(item, Item::Nothing) || last.is_some_and(repeats) {
                 continue;
             }
-            let path = evaluation.path(at);
-            if matches!(evaluation.get(at).item, Item::Text(_)) && paths.last() == Some(&path) {
-                continue;
-            }
-            paths.push(path);
+            last = Some(at);
+            paths.push(evaluation.path(at));
         }
         Ok(paths)
     }
@@ -224,12 +231,8 @@ impl XPath {
 
     /// The texts of a node-set's nodes in document order. Fails as [`XPath::nodes`] does.
     pub fn strings(&self, context: &Context<'_>) -> Result<Vec<String>, XPathError> {
-        if !self.is_node_set {
-            return Err(XPathError::Type("the expression selects no nodes, it is a value".into()));
-        }
         let mut evaluation = Evaluation::new(self, context)?;
-        let focus = evaluation.start();
-        let found = evaluation.nodes(&self.expr, focus)?;
+        let found = evaluation.whole_nodes()?;
         found.into_iter().map(|at| evaluation.text_at(at).map(std::borrow::Cow::into_owned)).collect()
     }
 }

@@ -17,14 +17,15 @@ use crate::yang::diff::{Edit, diff};
 pub const ROLLBACK_RETRY: Duration = Duration::from_secs(10);
 
 impl Datastores {
-    /// `<commit>`, and what it was to the confirmed commit that may have been pending.
+    /// `<commit>`: what it was to the confirmed commit that may have been pending, and what it changed. Durable when it
+    /// returns; where the disk refuses it, candidate has its changes again.
     pub async fn commit<P: Provider>(
         &self,
         provider: &P,
         author: Author<'_>,
         wish: &Commit<'_>,
         now: Instant,
-    ) -> Result<(Step, Committed), Vec<RpcError>> {
+    ) -> Result<(Step, Vec<Edit>), Vec<RpcError>> {
         let mut core = self.core().await;
         self.refuse_if_locked(Datastore::Running, author.session_id)?;
         self.refuse_if_locked(Datastore::Candidate, author.session_id)?;
@@ -38,9 +39,19 @@ impl Datastores {
             Step::Start | Step::Extend => Mark::ConfirmedCommit,
             Step::Complete => Mark::ConfirmingCommit,
         };
-        let committed = self.put(&mut core, provider, new, mark, next).await?;
+        let candidate = core.candidate.clone();
+        let Committed { edits, durable, .. } = self.put(&mut core, provider, new, mark, next).await?;
         self.set_candidate(&mut core, None);
-        Ok((step, committed))
+        drop(core);
+        if let Err(error) = self.wait(provider, durable).await {
+            let mut core = self.core().await;
+            // Unless somebody has begun something new.
+            if core.candidate.is_none() {
+                self.set_candidate(&mut core, candidate);
+            }
+            return Err(error.into());
+        }
+        Ok((step, edits))
     }
 
     /// `<cancel-commit>`: what going back changed. Where the device or the disk refuses it, the commit stays pending.

@@ -87,7 +87,7 @@ pub(super) fn read(
 /// the difference from it.
 pub(super) fn record_start(journal: &mut Journal, found: &Recovery, running: &Tree) -> Result<(), RecoveryError> {
     if found.before.is_some() {
-        tracing::warn!("a confirmed commit was not confirmed before the server ended: running is as it was before it");
+        tracing::warn!("a confirmed commit was not confirmed before the server ended: it is taken back");
     }
     let edits = diff(&found.running, running);
     if found.before.is_some() || !edits.is_empty() {

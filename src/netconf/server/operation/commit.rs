@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::parameters::{Parameters, invalid, name};
+use super::parameters::{Datastore, Parameters, invalid, name};
 use super::{Outcome, Reply, Request};
 use crate::error::RpcError;
 use crate::server::confirm::{Commit, Confirmed, DEFAULT_TIMEOUT, Step};
@@ -16,8 +16,8 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'
     let parameters = Parameters::read(operation, &["confirmed", "confirm-timeout", "persist", "persist-id"].map(name))?;
     let wish = wish(&parameters)?;
     let shared = request.shared;
-    let (step, committed) = shared.datastores.commit(&shared.provider, request.author(), &wish, Instant::now()).await?;
-    request.committed(Some(committed)).await?;
+    let (step, edits) = shared.datastores.commit(&shared.provider, request.author(), &wish, Instant::now()).await?;
+    shared.config_changed(Some(request.session), Datastore::Running, &edits).await;
     let timeout = wish.confirmed.map_or(Duration::ZERO, |confirmed| confirmed.timeout);
     let event = match step {
         Step::Plain => return Ok(Outcome::Ok),

@@ -16,12 +16,7 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'
         Datastore::Startup => return Err(misplaced("startup").into()),
         target => target,
     };
-    let default = match parameters.text("default-operation")? {
-        None | Some("merge") => Operation::Merge,
-        Some("replace") => Operation::Replace,
-        Some("none") => Operation::None,
-        Some(other) => return Err(invalid("default-operation", other).into()),
-    };
+    let default = default_operation(&parameters)?;
     let test = match parameters.text("test-option")? {
         None | Some("test-then-set") => TestOption::TestThenSet,
         Some("set") => TestOption::Set,
@@ -34,6 +29,20 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'
         Some("rollback-on-error") => ErrorOption::RollbackOnError,
         Some(other) => return Err(invalid("error-option", other).into()),
     };
+    let errors = edit(request, &parameters, target, default, test, on_error).await?;
+    Ok(if errors.is_empty() { Outcome::Ok } else { Outcome::Errors(errors) })
+}
+
+/// Edits `target` by `<config>` or by what is at `<url>`. The errors of a continue-on-error edit come with what was done
+/// all the same.
+pub async fn edit<P: Provider>(
+    request: &Request<'_, P>,
+    parameters: &Parameters<'_>,
+    target: Datastore,
+    default: Operation,
+    test: TestOption,
+    on_error: ErrorOption,
+) -> Result<Vec<RpcError>, Vec<RpcError>> {
     let shared = request.shared;
     let url = parameters.text("url")?.map(|text| shared.urls.url(text)).transpose()?;
     if url.is_some() && parameters.get("config").is_some() {
@@ -54,5 +63,15 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'
     let (committed, errors) =
         shared.datastores.edit(&shared.provider, request.author(), target, config, default, test, on_error).await?;
     request.committed(committed).await?;
-    Ok(if errors.is_empty() { Outcome::Ok } else { Outcome::Errors(errors) })
+    Ok(errors)
+}
+
+/// The `<default-operation>` parameter.
+pub fn default_operation(parameters: &Parameters<'_>) -> Result<Operation, RpcError> {
+    match parameters.text("default-operation")? {
+        None | Some("merge") => Ok(Operation::Merge),
+        Some("replace") => Ok(Operation::Replace),
+        Some("none") => Ok(Operation::None),
+        Some(other) => Err(invalid("default-operation", other)),
+    }
 }

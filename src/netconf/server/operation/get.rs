@@ -18,9 +18,9 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'
     let parameters = Parameters::read(operation, &[name("filter"), WITH_DEFAULTS])?;
     let selection = selection(request, &parameters)?;
     let defaults = defaults(&parameters)?;
-    let tree = request.shared.operational(&selection).await?;
-    let selection = selected(selection, &tree, &request.access).await?;
-    Ok(Outcome::Data { tree, selection, defaults })
+    let tree = request.shared.operational(&selection, false).await?;
+    let selection = selected(selection, &tree, &request.access, xpath_error).await?;
+    Ok(Outcome::data(tree, selection, defaults))
 }
 
 /// The `<filter>` parameter: everything where there is none. What an XPath filter selects is for [`selected`] to tell once
@@ -53,8 +53,14 @@ fn xpath(schema: &Schema, filter: Element<'_>) -> Result<Selection, RpcError> {
 /// Nodes that a filter may look at on the thread of the session: well below a millisecond's work.
 const QUICK_WORK: usize = 10_000;
 
-/// The selection as it is in a tree: the instances that an XPath filter selects of those the user may read.
-pub async fn selected(selection: Selection, tree: &Tree, access: &Arc<UserAccess>) -> Result<Selection, Vec<RpcError>> {
+/// The selection as it is in a tree: the instances that an XPath filter selects of those the user may read. `blame` tells
+/// of an expression that cannot be evaluated.
+pub async fn selected(
+    selection: Selection,
+    tree: &Tree,
+    access: &Arc<UserAccess>,
+    blame: fn(&XPathError) -> RpcError,
+) -> Result<Selection, RpcError> {
     if !selection.is_xpath() {
         return Ok(selection);
     }
@@ -67,10 +73,11 @@ pub async fn selected(selection: Selection, tree: &Tree, access: &Arc<UserAccess
         }
         found => found,
     };
-    found.map_err(|error| vec![xpath_error(&error)])
+    found.map_err(|error| blame(&error))
 }
 
-fn xpath_error(error: &XPathError) -> RpcError {
+/// For an expression in the `select` attribute of a `<filter>`.
+pub fn xpath_error(error: &XPathError) -> RpcError {
     let message = format!("XPath filter: {error}.");
     match error {
         XPathError::Syntax { .. } | XPathError::Name(_) => RpcError::bad_attribute("select", "filter", message),

@@ -1,6 +1,6 @@
 //! `<get-config>` (RFC 6241 section 7.1).
 
-use super::get::{defaults, selected, selection};
+use super::get::{defaults, selected, selection, xpath_error};
 use super::parameters::{Parameters, WITH_DEFAULTS, datastore, name};
 use super::{Outcome, Reply, Request};
 use crate::server::provider::Provider;
@@ -12,6 +12,6 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'
     let selection = selection(request, &parameters)?;
     let defaults = defaults(&parameters)?;
     let tree = request.shared.datastores.read(source);
-    let selection = selected(selection, &tree, &request.access).await?;
-    Ok(Outcome::Data { tree, selection, defaults })
+    let selection = selected(selection, &tree, &request.access, xpath_error).await?;
+    Ok(Outcome::data(tree, selection, defaults))
 }

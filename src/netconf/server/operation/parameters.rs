@@ -26,6 +26,15 @@ pub const WITH_DEFAULTS: Name =
 impl<'d> Parameters<'d> {
     /// Refuses what is not in `known`, what stands twice, and attributes of the operation itself.
     pub fn read(operation: Element<'d>, known: &[Name]) -> Result<Parameters<'d>, Vec<RpcError>> {
+        Self::read_with_lists(operation, known, &[])
+    }
+
+    /// As [`Parameters::read`]; those in `lists` may stand more than once.
+    pub fn read_with_lists(
+        operation: Element<'d>,
+        known: &[Name],
+        lists: &[Name],
+    ) -> Result<Parameters<'d>, Vec<RpcError>> {
         let mut errors = Vec::new();
         let mut found: Vec<Element<'d>> = Vec::new();
         if !operation.text().trim_ascii().is_empty() {
@@ -41,8 +50,10 @@ impl<'d> Parameters<'d> {
                 child.name() == k.name
                     && (bare_config || child.namespace() == k.namespace.unwrap_or_else(|| operation.namespace()))
             };
-            if !known.iter().any(fits) {
-                let known_name = known.iter().any(|k| k.name == child.name());
+            if lists.iter().any(fits) {
+                found.push(child);
+            } else if !known.iter().any(fits) {
+                let known_name = known.iter().chain(lists).any(|k| k.name == child.name());
                 errors.push(if known_name {
                     RpcError::unknown_namespace(child.name(), child.namespace()).with_type(ErrorType::Protocol)
                 } else {
@@ -59,6 +70,11 @@ impl<'d> Parameters<'d> {
 
     pub fn get(&self, name: &str) -> Option<Element<'d>> {
         self.found.iter().copied().find(|e| e.name() == name)
+    }
+
+    /// All instances of a parameter that may stand more than once.
+    pub fn all(&self, name: &str) -> Vec<Element<'d>> {
+        self.found.iter().copied().filter(|e| e.name() == name).collect()
     }
 
     pub fn required(&self, name: &str) -> Result<Element<'d>, RpcError> {

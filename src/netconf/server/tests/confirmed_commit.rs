@@ -274,8 +274,17 @@ async fn a_device_that_refuses_to_go_back_is_asked_again() {
     // Running is what the device has, and nobody can confirm it any more.
     assert_eq!(running(&session).await, with_name("new"));
     assert_eq!(tag(session.commit().await.unwrap_err()).0, ErrorTag::InUse);
+    // The next attempt, and the one after it.
+    let shared = bench.server.shared();
+    let try_again = || async {
+        let later = tokio::time::Instant::now() + 2 * crate::server::core::ROLLBACK_RETRY;
+        shared.datastores.time_out(&shared.provider, later).await
+    };
+    assert!(matches!(try_again().await, Some(Err(error)) if error.tag == ErrorTag::RollbackFailed));
+    assert_eq!(running(&session).await, with_name("new"));
     bench.refuses.store(false, Ordering::Relaxed);
-    session.cancel_commit(None).await.unwrap();
+    assert!(matches!(try_again().await, Some(Ok(edits)) if edits.len() == 1));
     assert_eq!(running(&session).await, with_name("before"));
+    assert!(try_again().await.is_none(), "there is nothing left to take back");
     session.commit().await.unwrap();
 }

@@ -97,7 +97,7 @@ fn select(schema: &Schema, filter: &str) -> Result<Selection, RpcError> {
 
 fn show(tree: &Tree, what: &Selection) -> String {
     let mut out = Vec::new();
-    let options = WriteOptions { defaults: WithDefaults::ReportAll, max_depth: None };
+    let options = WriteOptions { defaults: WithDefaults::ReportAll, ..WriteOptions::default() };
     write(tree, what, None, options, &mut out);
     String::from_utf8(out).unwrap()
 }

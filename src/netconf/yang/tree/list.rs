@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 
-use super::{Inner, Key};
+use super::{Inner, Key, Origin};
 use crate::yang::schema::{NodeId, NodeKind, Schema};
 
 /// The entries of a list, never empty inside a tree.
@@ -186,16 +186,23 @@ impl List {
         }
     }
 
-    pub(super) fn merge(&mut self, other: &List) {
+    pub(super) fn merge(&mut self, schema: &Schema, node: NodeId, other: &List, origin: Option<Origin>) {
         if let (List::Keyless(ours), List::Keyless(theirs)) = (&mut *self, other) {
             Arc::make_mut(ours).extend(theirs.iter().cloned());
             return;
         }
+        let keys = &schema.node(node).keys;
         for (key, theirs) in other.iter() {
             let Some(key) = key else { continue };
             match self.get_mut(key) {
-                Some(ours) => ours.merge(theirs),
-                None => self.insert(key.clone(), theirs.clone()),
+                Some(ours) => ours.merge(schema, theirs, theirs.entry_origin(keys).or(origin)),
+                None => {
+                    let mut entry = theirs.clone();
+                    if let Some(origin) = origin {
+                        entry.stamp_entry(keys, origin);
+                    }
+                    self.insert(key.clone(), entry);
+                }
             }
         }
     }

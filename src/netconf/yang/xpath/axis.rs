@@ -4,8 +4,8 @@
 //! something below can pass, and an entry whose keys are given is looked up.
 
 use super::XPathError;
-use super::compile::{Position, Step, Test};
 use super::eval::{Evaluation, Focus};
+use super::expr::{Position, Step, Test};
 use super::nodes::{At, Item, Place, ROOT};
 use super::parse::Axis;
 use crate::yang::defaults;

@@ -97,12 +97,12 @@ impl Bounds {
     }
 
     /// Notes what the whole expression selects.
-    pub(super) fn finish(mut self, schema: &Schema, selected: Option<&[NodeId]>, root: bool) -> Bounds {
-        if root && selected.is_some() {
+    pub(super) fn finish(mut self, schema: &Schema, selected: &[NodeId], root: bool) -> Bounds {
+        if root {
             self.selected.fill(true);
             self.everything();
         }
-        for &node in selected.unwrap_or_default() {
+        for &node in selected {
             let below = schema.subtree(node);
             for list in schema.nodes().skip(below.start + 1).take(below.len() - 1).filter(|n| !n.keys.is_empty()) {
                 self.entries.insert(list.id, None);

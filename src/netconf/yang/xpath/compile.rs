@@ -1,125 +1,18 @@
 //! An expression with its names resolved: each step knows the schema nodes that it can meet.
 
+use super::expr::{Expr, Literal, Named, Path, Position, Start, Step, StepPredicate, Test};
 use super::function::{Function, Gives};
 use super::parse::{Ast, AstPath, AstStart, AstStep, AstTest, Axis, Operator};
 use super::{Bounds, Namespaces, XPath, XPathError, parse};
-use crate::yang::ffi::RawBase;
 use crate::yang::path;
-use crate::yang::schema::{ModuleId, NodeId, NodeKind, Schema};
-use crate::yang::tree::Key;
+use crate::yang::schema::{NodeId, Schema};
 
-#[derive(Debug)]
-pub(super) enum Expr {
-    Number(f64),
-    Literal(Literal),
-    Or(Box<[Expr]>),
-    And(Box<[Expr]>),
-    Union(Box<[Expr]>),
-    Binary(Operator, Box<(Expr, Expr)>),
-    Negated(Box<Expr>),
-    Path(Path),
-    Call(Function, Box<[Expr]>),
-}
+mod keys;
+mod reach;
 
-#[derive(Debug)]
-pub(super) struct Literal {
-    pub text: String,
-    /// As the canonical value of an identityref or instance-identifier has it, where the text can be one and its prefixes
-    /// are known.
-    pub qualified: Option<String>,
-}
-
-#[derive(Debug)]
-pub(super) struct Path {
-    pub start: Start,
-    pub steps: Box<[Step]>,
-}
-
-#[derive(Debug)]
-pub(super) enum Start {
-    Context,
-    Root,
-    Current,
-    Filter(Box<Expr>, Box<[StepPredicate]>),
-}
-
-#[derive(Debug)]
-pub(super) struct Step {
-    pub axis: Axis,
-    pub test: Test,
-    /// Only entries with these keys can pass.
-    pub keys: Option<Keys>,
-    pub predicates: Box<[StepPredicate]>,
-    /// A predicate asks for last().
-    pub uses_last: bool,
-}
-
-#[derive(Debug)]
-pub(super) struct StepPredicate {
-    pub expr: Expr,
-    pub position: Position,
-}
-
-/// Whether a predicate is a number, and so a position (XPath 1.0 section 2.4).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Position {
-    None,
-    Only(usize),
-    Computed,
-}
-
-/// The key values that predicates ask for, in the order of the `key` statement. None of them depends on the entry.
-#[derive(Debug)]
-pub(super) struct Keys {
-    pub list: NodeId,
-    pub values: Box<[Expr]>,
-}
-
-#[derive(Debug)]
-pub(super) enum Test {
-    /// Any node at all; text nodes too where `text`.
-    Node {
-        text: bool,
-    },
-    /// `*`
-    Element,
-    /// `prefix:*`
-    Module(ModuleId),
-    Text,
-    Named(Named),
-    Nothing,
-}
-
-/// The schema nodes that a name can mean at a step.
-#[derive(Debug)]
-pub(super) struct Named {
-    /// Sorted.
-    nodes: Box<[NodeId]>,
-    /// With the node around each in the data, sorted.
-    by_parent: Box<[(Option<NodeId>, NodeId)]>,
-}
-
-impl Named {
-    fn new(schema: &Schema, nodes: Vec<NodeId>) -> Named {
-        let mut by_parent: Vec<_> = nodes.iter().map(|&node| (parent(schema, node), node)).collect();
-        by_parent.sort();
-        Named { nodes: nodes.into(), by_parent: by_parent.into() }
-    }
-
-    pub fn contains(&self, node: NodeId) -> bool {
-        self.nodes.binary_search(&node).is_ok()
-    }
-
-    pub fn contains_below(&self, schema: &Schema, node: NodeId) -> bool {
-        let next = self.nodes.partition_point(|candidate| *candidate <= node);
-        self.nodes.get(next).is_some_and(|candidate| candidate.number() < schema.subtree(node).end)
-    }
-
-    pub fn under(&self, parent: Option<NodeId>) -> impl Iterator<Item = NodeId> + '_ {
-        let start = self.by_parent.partition_point(|(above, _)| *above < parent);
-        self.by_parent[start..].iter().take_while(move |(above, _)| *above == parent).map(|(_, node)| *node)
-    }
-}
+use keys::{is_positional, mentions};
+use reach::Nodes;
+pub(super) use reach::parent;
 
 pub(super) fn compile(text: &str, namespaces: &Namespaces<'_>, context: Option<NodeId>) -> Result<XPath, XPathError> {
     let schema = namespaces.schema;
@@ -142,48 +35,19 @@ pub(super) fn compile(text: &str, namespaces: &Namespaces<'_>, context: Option<N
         _ => None,
     };
     let Compiler { bounds, leafrefs, .. } = compiler;
-    let is_node_set = selected.is_some();
+    let children =
+        Step { axis: Axis::Child, test: Test::Element, keys: None, predicates: Box::default(), uses_last: false };
     Ok(XPath {
         text: text.to_owned(),
         expr,
-        is_node_set,
-        leafrefs,
-        children: Step {
-            axis: Axis::Child,
-            test: Test::Element,
-            keys: None,
-            predicates: Box::default(),
-            uses_last: false,
+        is_node_set: selected.is_some(),
+        bounds: match selected {
+            Some(nodes) => bounds.finish(schema, &nodes.nodes, nodes.root),
+            None => bounds,
         },
-        bounds: bounds.finish(
-            schema,
-            selected.as_ref().map(|nodes| nodes.nodes.as_slice()),
-            selected.as_ref().is_some_and(|n| n.root),
-        ),
+        leafrefs,
+        children,
     })
-}
-
-/// The schema nodes whose instances a node-set can hold.
-#[derive(Clone, Debug, Default)]
-struct Nodes {
-    root: bool,
-    text: bool,
-    /// Sorted, each once.
-    nodes: Vec<NodeId>,
-}
-
-impl Nodes {
-    fn one(node: Option<NodeId>) -> Nodes {
-        Nodes { root: node.is_none(), text: false, nodes: node.into_iter().collect() }
-    }
-
-    fn add(&mut self, other: &Nodes) {
-        self.root |= other.root;
-        self.text |= other.text;
-        self.nodes.extend_from_slice(&other.nodes);
-        self.nodes.sort();
-        self.nodes.dedup();
-    }
 }
 
 enum Type {
@@ -398,7 +262,7 @@ impl Compiler<'_> {
                 step = next;
                 rest.next();
             }
-            let (compiled, reached) = self.step(step, axis, &nodes, rest.peek().is_some())?;
+            let (compiled, reached) = self.step(step, axis, &nodes, rest.peek().map(|next| next.axis))?;
             steps.push(compiled);
             nodes = reached;
         }
@@ -410,7 +274,7 @@ impl Compiler<'_> {
         ast: &AstStep<'_>,
         axis: Axis,
         from: &Nodes,
-        has_next: bool,
+        next: Option<Axis>,
     ) -> Result<(Step, Nodes), XPathError> {
         let module = |prefix: &str| {
             let known = self.namespaces.module(prefix);
@@ -421,7 +285,7 @@ impl Compiler<'_> {
             AstTest::Name(None, _) => self.namespaces.default,
             _ => None,
         };
-        let mut reached = self.along(axis, from);
+        let mut reached = from.along(self.schema, axis);
         match ast.test {
             AstTest::Name(_, name) => reached.nodes.retain(|&id| {
                 let node = self.schema.node(id);
@@ -442,8 +306,13 @@ impl Compiler<'_> {
             AstTest::Name(..) => Test::Named(Named::new(self.schema, reached.nodes.clone())),
             AstTest::Wildcard(Some(_)) => wanted.map_or(Test::Nothing, Test::Module),
             AstTest::Wildcard(None) => Test::Element,
-            // Nothing is below a text node.
-            AstTest::Node => Test::Node { text: !has_next || axis != Axis::DescendantOrSelf },
+            // A text node has nothing below it or beside it.
+            AstTest::Node => Test::Node {
+                text: !matches!(
+                    next,
+                    Some(Axis::Child | Axis::Descendant | Axis::FollowingSibling | Axis::PrecedingSibling)
+                ),
+            },
             AstTest::Text => Test::Text,
             AstTest::None => Test::Nothing,
         };
@@ -475,235 +344,8 @@ impl Compiler<'_> {
         }
         Ok(compiled.into())
     }
-
-    /// The values that the predicates before any position ask of all keys of the only list there can be.
-    fn keys(&mut self, predicates: &[Ast<'_>], axis: Axis, reached: &Nodes) -> Result<Option<Keys>, XPathError> {
-        let [list] = reached.nodes.as_slice() else { return Ok(None) };
-        let node = self.schema.node(*list);
-        if !matches!(axis, Axis::Child | Axis::Descendant) || node.keys.is_empty() {
-            return Ok(None);
-        }
-        let mut asked: Vec<(NodeId, &Ast<'_>)> = Vec::new();
-        for predicate in predicates {
-            if is_positional(predicate) {
-                break;
-            }
-            let conjuncts = match predicate {
-                Ast::And(parts) => parts.as_slice(),
-                single => std::slice::from_ref(single),
-            };
-            for conjunct in conjuncts {
-                let Ast::Binary(Operator::Equal, sides) = conjunct else { continue };
-                for (left, right) in [(&sides.0, &sides.1), (&sides.1, &sides.0)] {
-                    if let Some(key) = self.key_named(left, &node.keys)
-                        && is_independent(right)
-                        && !asked.iter().any(|(known, _)| *known == key)
-                    {
-                        asked.push((key, right));
-                        break;
-                    }
-                }
-            }
-        }
-        let mut values = Vec::with_capacity(node.keys.len());
-        for key in &node.keys {
-            let Some((_, ast)) = asked.iter().find(|(asked, _)| asked == key) else { return Ok(None) };
-            let (expr, gives) = self.expr(ast, &self.current.clone())?;
-            // To a boolean every entry is equal, or none.
-            if let Type::Boolean = gives {
-                return Ok(None);
-            }
-            values.push(expr);
-        }
-        Ok(Some(Keys { list: *list, values: values.into() }))
-    }
-
-    /// The key that an operand is the plain name of.
-    fn key_named(&self, ast: &Ast<'_>, keys: &[NodeId]) -> Option<NodeId> {
-        let Ast::Path(AstPath { start: AstStart::Context, steps }) = ast else { return None };
-        let [AstStep { axis: Axis::Child, test: AstTest::Name(prefix, name), predicates, .. }] = steps.as_slice()
-        else {
-            return None;
-        };
-        let module = match prefix {
-            Some(prefix) => Some(self.namespaces.module(prefix)?),
-            None => self.namespaces.default,
-        };
-        keys.iter().copied().find(|&key| {
-            let node = self.schema.node(key);
-            predicates.is_empty() && node.name == *name && module.is_none_or(|module| node.module == module)
-        })
-    }
-
-    /// The key, where nothing but literals say what it is.
-    fn fixed(&self, keys: &Keys) -> Option<Key> {
-        let values = self.schema.node(keys.list).keys.iter().zip(&keys.values).map(|(&key, expr)| match expr {
-            Expr::Literal(literal) => {
-                let base = self.schema.node(key).leaf_type.as_ref()?.resolved().base;
-                self.schema.value_json(key, literal.key(base)?).ok()
-            }
-            _ => None,
-        });
-        values.collect::<Option<Vec<_>>>().map(Key::new)
-    }
-
-    /// All nodes that an axis can lead to.
-    fn along(&self, axis: Axis, from: &Nodes) -> Nodes {
-        let mut reached = Nodes::default();
-        let schema = self.schema;
-        let parents = from.root.then_some(None).into_iter().chain(from.nodes.iter().copied().map(Some));
-        match axis {
-            Axis::Itself => return from.clone(),
-            Axis::Empty => {}
-            Axis::Child => {
-                for parent in parents {
-                    children(schema, parent, &mut reached);
-                }
-            }
-            Axis::Descendant | Axis::DescendantOrSelf => {
-                if axis == Axis::DescendantOrSelf {
-                    reached = from.clone();
-                }
-                reached.text = true;
-                if from.root {
-                    reached.nodes.extend(schema.nodes().map(|node| node.id));
-                }
-                for &node in &from.nodes {
-                    let below = schema.subtree(node);
-                    reached.nodes.extend(schema.nodes().skip(below.start + 1).take(below.len() - 1).map(|n| n.id));
-                }
-                reached.nodes.retain(|&id| is_instance(schema, id));
-            }
-            Axis::Parent | Axis::Ancestor | Axis::AncestorOrSelf => {
-                if axis == Axis::AncestorOrSelf {
-                    reached = from.clone();
-                }
-                if from.text {
-                    reached.nodes.extend_from_slice(&from.nodes);
-                }
-                for &node in &from.nodes {
-                    let mut above = parent(schema, node);
-                    while let Some(id) = above {
-                        reached.nodes.push(id);
-                        above = if axis == Axis::Parent { None } else { parent(schema, id) };
-                        reached.root |= axis != Axis::Parent;
-                    }
-                    reached.root |= parent(schema, node).is_none();
-                }
-                // The leafs of text nodes were not kept.
-                if from.text {
-                    reached.nodes.extend(schema.nodes().filter(|node| is_instance(schema, node.id)).map(|n| n.id));
-                    reached.root |= axis != Axis::Parent;
-                }
-            }
-            Axis::FollowingSibling | Axis::PrecedingSibling => {
-                for &node in &from.nodes {
-                    children(schema, parent(schema, node), &mut reached);
-                }
-                reached.text = false;
-            }
-            Axis::Following | Axis::Preceding => {
-                reached.text = true;
-                reached.nodes.extend(schema.nodes().filter(|node| is_instance(schema, node.id)).map(|node| node.id));
-            }
-        }
-        reached.nodes.sort();
-        reached.nodes.dedup();
-        reached
-    }
-}
-
-impl Literal {
-    /// As the name of an identity.
-    pub fn identity(&self) -> &str {
-        self.qualified.as_deref().unwrap_or(&self.text)
-    }
-
-    /// As the value of a key of that type; None where more than the type decides.
-    pub fn key(&self, base: RawBase) -> Option<&str> {
-        match base {
-            RawBase::Union | RawBase::InstanceIdentifier | RawBase::XPath => None,
-            RawBase::IdentityRef => self.qualified.as_deref(),
-            _ => Some(&self.text),
-        }
-    }
-}
-
-/// The node around one in the data, where input and output are none.
-fn parent(schema: &Schema, node: NodeId) -> Option<NodeId> {
-    let above = schema.node(node).data_parent?;
-    match schema.node(above).kind {
-        NodeKind::Input | NodeKind::Output => schema.node(above).data_parent,
-        _ => Some(above),
-    }
-}
-
-fn children(schema: &Schema, parent: Option<NodeId>, found: &mut Nodes) {
-    for &id in schema.children(parent) {
-        match schema.node(id).kind {
-            NodeKind::Input | NodeKind::Output => children(schema, Some(id), found),
-            _ => found.nodes.push(id),
-        }
-    }
-    let is_leaf = |id: NodeId| matches!(schema.node(id).kind, NodeKind::Leaf | NodeKind::LeafList);
-    found.text |= parent.is_some_and(is_leaf);
-}
-
-/// Whether data can have the node: data nodes, and the operations and notifications around some.
-fn is_instance(schema: &Schema, id: NodeId) -> bool {
-    let node = schema.node(id);
-    node.is_data() || matches!(node.kind, NodeKind::Rpc | NodeKind::Action | NodeKind::Notification)
 }
 
 fn is_any_below(step: &AstStep<'_>) -> bool {
     step.axis == Axis::DescendantOrSelf && step.test == AstTest::Node && step.predicates.is_empty()
-}
-
-/// Whether a predicate depends on where its node stands among the candidates.
-fn is_positional(ast: &Ast<'_>) -> bool {
-    let is_number = match ast {
-        Ast::Number(_) | Ast::Negated(_) => true,
-        Ast::Binary(operator, _) => matches!(
-            operator,
-            Operator::Add | Operator::Subtract | Operator::Multiply | Operator::Divide | Operator::Modulo
-        ),
-        Ast::Call { name, .. } => Function::by_name(name).is_some_and(|function| function.gives == Gives::Number),
-        _ => false,
-    };
-    is_number || mentions(ast, "position") || mentions(ast, "last")
-}
-
-/// Whether an expression calls a function for its own context; what is inside predicates has another.
-fn mentions(ast: &Ast<'_>, function: &str) -> bool {
-    match ast {
-        Ast::Number(_) | Ast::Literal(_) => false,
-        Ast::Or(parts) | Ast::And(parts) | Ast::Union(parts) => parts.iter().any(|part| mentions(part, function)),
-        Ast::Binary(_, sides) => mentions(&sides.0, function) || mentions(&sides.1, function),
-        Ast::Negated(operand) => mentions(operand, function),
-        Ast::Path(AstPath { start: AstStart::Filter(primary, _), .. }) => mentions(primary, function),
-        Ast::Path(_) => false,
-        Ast::Call { name, arguments, .. } => {
-            *name == function || arguments.iter().any(|argument| mentions(argument, function))
-        }
-    }
-}
-
-/// Whether an expression means the same whatever its context node is.
-fn is_independent(ast: &Ast<'_>) -> bool {
-    match ast {
-        Ast::Number(_) | Ast::Literal(_) => true,
-        Ast::Or(parts) | Ast::And(parts) | Ast::Union(parts) => parts.iter().all(is_independent),
-        Ast::Binary(_, sides) => is_independent(&sides.0) && is_independent(&sides.1),
-        Ast::Negated(operand) => is_independent(operand),
-        Ast::Path(AstPath { start, .. }) => match start {
-            AstStart::Context => false,
-            AstStart::Root => true,
-            AstStart::Filter(primary, _) => is_independent(primary),
-        },
-        Ast::Call { name, arguments, .. } => {
-            // Without an argument the others are of the context node.
-            let constant = matches!(*name, "current" | "true" | "false");
-            constant || !arguments.is_empty() && *name != "lang" && arguments.iter().all(is_independent)
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::compile::{Expr, Path, Position, Start, Step, StepPredicate};
+use super::expr::{Expr, Path, Position, Start, Step, StepPredicate};
 use super::nodes::{At, ROOT, Visited};
 use super::parse::Operator;
 use super::value::{Outcome, text_of};
@@ -63,12 +63,20 @@ impl<'e> Evaluation<'e> {
         self.outcome(&self.xpath.expr, focus)
     }
 
+    pub fn whole_nodes(&mut self) -> Result<Vec<At>, XPathError> {
+        if !self.xpath.is_node_set {
+            return Err(XPathError::Type("the expression selects no nodes, it is a value".into()));
+        }
+        let focus = self.start();
+        self.nodes(&self.xpath.expr, focus)
+    }
+
     pub fn whole_truth(&mut self) -> Result<bool, XPathError> {
         let focus = self.start();
         self.truth(&self.xpath.expr, focus)
     }
 
-    pub fn start(&self) -> Focus {
+    fn start(&self) -> Focus {
         Focus { at: self.current, position: 1, size: 1 }
     }
 

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::XPathError;
-use super::compile::Expr;
 use super::eval::{Evaluation, Focus};
+use super::expr::Expr;
 use super::nodes::{At, Item};
 use super::value::{BYTES_OF_WORK, Outcome};
 use crate::yang::ffi::RawBase;
@@ -433,5 +433,6 @@ impl<'e> Evaluation<'e> {
 
 /// The nearest integer, of two the greater (section 4.4).
 fn round(number: f64) -> f64 {
-    (number + 0.5).floor()
+    let below = number.floor();
+    if number - below >= 0.5 { below + 1.0 } else { below }
 }

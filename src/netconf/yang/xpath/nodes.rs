@@ -14,6 +14,10 @@ use crate::yang::schema::{NodeId, NodeKind};
 use crate::yang::tree::{Content, Inner, Key, List};
 use crate::yang::value::Value;
 
+/// Nodes held at one time: about 100 bytes each. A hundred megabytes of XML have as many; with more an
+/// evaluation fails as one that takes too long.
+const MAX_HELD: usize = 2_000_000;
+
 /// A place in the stack of visited nodes.
 pub(super) type At = u32;
 
@@ -115,6 +119,9 @@ impl<'e> Evaluation<'e> {
         };
         let Some(rights) = rights else { return Ok(None) };
         let at = self.visited.len() as At;
+        if self.visited.len() > MAX_HELD {
+            return Err(XPathError::TooMuchWork);
+        }
         self.visited.push(Visited { above, depth: parent.depth + 1, node: Some(node), place, item, rights });
         Ok(Some(at))
     }
@@ -232,6 +239,16 @@ impl<'e> Evaluation<'e> {
         }
         path.steps.reverse();
         path
+    }
+
+    /// Whether a node is `ancestor` or below it.
+    pub fn is_within(&self, at: At, ancestor: At) -> bool {
+        let (depth, outer) = (self.get(at).depth, self.get(ancestor).depth);
+        let mut at = at;
+        for _ in outer..depth {
+            at = self.get(at).above;
+        }
+        depth >= outer && self.order(at, ancestor) == Ordering::Equal
     }
 
     /// Document order; equal are two places of one instance.

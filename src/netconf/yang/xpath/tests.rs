@@ -79,6 +79,8 @@ fn axes() {
             vec![],
         ),
         ("/system/name/text()", vec!["/fixture:system/name".into()]),
+        ("/system/name/node() | /system/name", vec!["/fixture:system/name".into()]),
+        ("/system/*/text()/parent::*[. = 'box']", vec!["/fixture:system/name".into()]),
         ("deref(//server[name='c']/backup)/../address", vec![leaf("b", "address")]),
         ("deref(/system/target)/port", vec![leaf("b", "port")]),
         ("//server[name = current()/servers/server/backup]", vec![server("a"), server("b")]),
@@ -142,6 +144,8 @@ fn functions_and_types() {
         ("ceiling(2.1)", "3"),
         ("round(2.5)", "3"),
         ("round(-2.5)", "-2"),
+        ("round(0.49999999999999994)", "0"),
+        ("count(/system/name/node()) + count(/system/name//.)", "3"),
         ("local-name(/system/*[1])", "name"),
         ("name(/servers)", "fixture:servers"),
         ("namespace-uri(/system)", "urn:fixture"),
@@ -244,6 +248,21 @@ fn wrong_expressions() {
 }
 
 #[test]
+fn subtrees_are_outermost() {
+    let tree = tree();
+    let subtrees = |expression: &str| {
+        let xpath = XPath::parse(expression, &Namespaces::new(tree.schema())).unwrap();
+        let found = xpath.subtrees(&Context::new(&tree)).unwrap();
+        found.iter().map(|path| path.to_json_form(tree.schema())).collect::<Vec<_>>()
+    };
+    assert_eq!(subtrees("//fixture:*"), ["/fixture:system", "/fixture:servers"]);
+    assert_eq!(subtrees("//* | /"), ["/"]);
+    let server = |name: &str| format!("/fixture:servers/server[name='{name}']");
+    let expected = [server("a"), format!("{}/name", server("b")), server("c")];
+    assert_eq!(subtrees("//server[port != 22] | //server/name | //server/name/text()"), expected);
+}
+
+#[test]
 fn bounds_of_size_and_work() {
     let schema = fixture::schema();
     let namespaces = Namespaces::new(&schema);
@@ -254,6 +273,13 @@ fn bounds_of_size_and_work() {
     assert!(too_large(&format!("'{}'", "x".repeat(MAX_LENGTH))));
     assert!(!too_large(&format!("{}true()", "1 = 2 or ".repeat(2000))));
     let tree = tree();
+    // What passes the bounds fits the stack of a thread.
+    let sum = format!("{}1 > 0", "1+".repeat(256));
+    let deepest = format!("{}({sum}){}", "/fixture:system[".repeat(30), "]".repeat(30));
+    let deepest = XPath::parse(&deepest, &namespaces).unwrap();
+    assert_eq!(deepest.nodes(&Context::new(&tree)).unwrap().len(), 1);
+    let signs = format!("{}1", "-".repeat(1000));
+    assert_eq!(text(&tree, &signs), "1");
     let slow = XPath::parse("count(//*[count(//*[count(//*) > 1]) > 1])", &namespaces).unwrap();
     let context = Context { work: 10_000, ..Context::new(&tree) };
     assert_eq!(slow.number(&context), Err(XPathError::TooMuchWork));

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::XPathError;
-use super::compile::Literal;
 use super::eval::Evaluation;
+use super::expr::Literal;
 use super::nodes::{At, Item};
 use super::parse::Operator;
 use crate::xml::{Document, Element, Limits};

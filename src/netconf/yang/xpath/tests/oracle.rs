@@ -368,9 +368,10 @@ impl Numbers {
                 _ => format!("(//{name}{predicate})[{position}]"),
             };
         }
-        let start = self.one(&["/", "//"]);
         let path = self.steps(2);
-        if self.chance(15) { format!("{start}{path} | //{}", self.steps(1)) } else { format!("{start}{path}") }
+        // A leaf is the parent of its text, which libyang has no node for.
+        let start = if path.starts_with("..") { "/" } else { self.one(&["/", "//"]) };
+        if self.chance(15) { format!("{start}{path} | //*/{}", self.steps(1)) } else { format!("{start}{path}") }
     }
 }
 
@@ -386,5 +387,5 @@ fn generated_expressions_on_generated_data() {
             found += agree(&data, &expression);
         }
     }
-    assert!(found > 1500, "{found}");
+    assert!(found > 1000, "{found}");
 }
