@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::alarm::AlarmList;
-use crate::driver::{Device, Driver, DriverError, LogClass, LogFact};
+use crate::driver::{ConfigOf, Device, Driver, DriverError, Kind, LogClass, LogFact};
 use crate::event_log::EventLog;
 use crate::memory::{Memory, MemoryError};
 use crate::model::{alarms, common, performance};
@@ -96,7 +96,7 @@ struct Shared<D: Driver> {
 
 /// What an agent knows now. Locked for moments only, never over a wait.
 struct Mind<D: Driver> {
-    config: D::Config,
+    config: ConfigOf<D>,
     surveillance: Surveillance,
     /// The device answered last time.
     answers: bool,
@@ -112,7 +112,7 @@ impl<D: Driver> Agent<D> {
         let (memory, recalled) = Memory::open(directory.path())?;
         let device = driver.device().clone();
         let config = config_of::<D>(&device, &initial)?;
-        let rules = driver.rules(&config);
+        let rules = D::Kind::rules(&config);
         let mut performance = Performance::new(jiff::SignedDuration::ZERO);
         recalled.series.into_iter().for_each(|(key, series)| performance.restore(key, series));
         let alarms = AlarmList::restore(recalled.alarms, recalled.last_id);
@@ -176,7 +176,7 @@ impl<D: Driver> Provider for Agent<D> {
             let configured = configured.map_err(|_| timed_out::<D>()).and_then(|result| result);
             configured.map_err(|error| shared.config_error(error))?;
         }
-        let rules = shared.driver.rules(&config);
+        let rules = D::Kind::rules(&config);
         shared
             .change(|mind| {
                 mind.config = config;
@@ -297,7 +297,7 @@ impl<D: Driver> Shared<D> {
 }
 
 /// The configuration of the device, with the model's defaults where nothing is set.
-fn config_of<D: Driver>(device: &Device, running: &Tree) -> Result<D::Config, bridge::SerdeError> {
+fn config_of<D: Driver>(device: &Device, running: &Tree) -> Result<ConfigOf<D>, bridge::SerdeError> {
     let path = format!("/{}", device.container);
     match bridge::from_path(running, &path)? {
         Some(config) => Ok(config),

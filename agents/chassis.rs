@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::driver::{Answer, Call, Condition, DriverError, Fact, FactSender, LogClass, LogFact, StateChange};
-use crate::fault::{ClearInput, ClearOutput, Fault, FaultStatus, InjectOutput, ListInput, ListOutput, grown};
+use crate::driver::{
+    Condition, Device, Driver, DriverError, Fact, FactSender, Kind, LogClass, LogFact, Nothing, Sample, StateChange,
+};
+use crate::fault::{Fault, FaultStatus, grown};
 use crate::model::date_and_time;
 use crate::network::Network;
 use crate::random::{Drift, Noise};
@@ -26,37 +28,8 @@ pub(crate) const MAX_FAULTS: usize = 64;
 /// Temperature in ordinary surroundings, degrees Celsius.
 const ROOM_CELSIUS: f64 = 30.0;
 
-/// The RPCs of a device that has those of qkdn-simulation only.
-pub(crate) const OPERATIONS: &[&str] =
-    &["qkdn-simulation:inject-fault", "qkdn-simulation:clear-fault", "qkdn-simulation:list-faults"];
-
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub enum Action {
-    #[serde(rename = "qkdn-simulation:inject-fault")]
-    InjectFault(Box<Call<Fault>>),
-    #[serde(rename = "qkdn-simulation:clear-fault")]
-    ClearFault(Call<ClearInput>),
-    #[serde(rename = "qkdn-simulation:list-faults")]
-    ListFaults(Call<Option<ListInput>>),
-}
-
-/// What they answer.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub enum Outcome {
-    #[serde(rename = "qkdn-simulation:inject-fault")]
-    InjectFault(Answer<InjectOutput>),
-    #[serde(rename = "qkdn-simulation:clear-fault")]
-    ClearFault(Answer<ClearOutput>),
-    #[serde(rename = "qkdn-simulation:list-faults")]
-    ListFaults(Answer<ListOutput>),
-}
-
-/// Such a device has no notifications of its own: what it tells is a state change, a log event, a threshold crossing or an alarm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Event {}
-
 /// A device of this sort as a state machine; the time is an argument.
-pub(crate) trait Machine: Send + 'static {
+pub trait Machine: Send + 'static {
     fn chassis(&mut self) -> &mut Chassis;
 
     /// Does what is to be done at this moment, and brings states and conditions up to date.
@@ -71,11 +44,87 @@ pub(crate) trait Machine: Send + 'static {
     fn network(&self) -> &Network;
 }
 
+/// An optical switch or a relay point: what an agent asks of a [`Machine`] in the path of the light.
+pub trait Element: Machine + Sized {
+    type Kind: Kind<Event = Nothing>;
+
+    /// As the network has it, switched on at `now`; none where the network has no such one.
+    fn find(network: Arc<Network>, resource_id: &str, now: Timestamp) -> Option<Self>;
+
+    fn check(&self, old: &<Self::Kind as Kind>::Config, new: &<Self::Kind as Kind>::Config) -> Result<(), DriverError>;
+
+    fn configure(&mut self, config: <Self::Kind as Kind>::Config);
+
+    fn sample(&self) -> Sample;
+
+    fn operational(&self) -> <Self::Kind as Kind>::State;
+}
+
+/// The [`Driver`] of an [`Element`] of the simulated network.
+#[derive(Debug)]
+pub struct Simulated<E> {
+    about: Device,
+    pub(crate) running: Arc<Running<E>>,
+}
+
+impl<E: Element> Simulated<E> {
+    /// The element of this identifier, as the network has it, switched on at `now`; none where the network has no such one.
+    pub fn new(network: Arc<Network>, resource_id: &str, now: Timestamp) -> Option<Self> {
+        let about = Device { simulated: true, ..E::Kind::device(resource_id) };
+        Some(Simulated { about, running: Running::new(E::find(network, resource_id, now)?) })
+    }
+}
+
+impl<E: Element> Driver for Simulated<E> {
+    type Kind = E::Kind;
+
+    fn device(&self) -> &Device {
+        &self.about
+    }
+
+    fn start(&self, facts: FactSender<Nothing>) {
+        self.running.start(facts);
+    }
+
+    fn check(&self, old: &<E::Kind as Kind>::Config, new: &<E::Kind as Kind>::Config) -> Result<(), DriverError> {
+        self.running.machine().check(old, new)
+    }
+
+    /// Returns when all has moved: that is what a switching time is.
+    async fn configure(&self, config: <E::Kind as Kind>::Config, now: Timestamp) -> Result<(), DriverError> {
+        self.running.with(now, |element| element.configure(config));
+        self.running.come_to_rest(now).await;
+        Ok(())
+    }
+
+    async fn sample(&self, now: Timestamp) -> Result<Sample, DriverError> {
+        Ok(self.running.with(now, |element| element.sample()))
+    }
+
+    async fn state(&self, now: Timestamp) -> Result<<E::Kind as Kind>::State, DriverError> {
+        Ok(self.running.with(now, |element| element.operational()))
+    }
+
+    async fn inject(&self, fault: Fault, user: &str, now: Timestamp) -> Result<String, DriverError> {
+        self.running.inject(fault, user, now).await
+    }
+
+    async fn clear(&self, fault_id: Option<&str>, user: &str, now: Timestamp) -> Result<u32, DriverError> {
+        let cleared = self.running.with(now, |element| element.chassis().clear(fault_id, user))?;
+        self.running.come_to_rest(now).await;
+        Ok(cleared)
+    }
+
+    async fn faults(&self, now: Timestamp) -> Result<Vec<FaultStatus>, DriverError> {
+        Ok(self.running.with(now, |element| element.chassis().list()))
+    }
+}
+
 /// A [`Machine`] and the way of its facts to the agent: what its driver stands on.
 #[derive(Debug)]
 pub(crate) struct Running<M> {
     machine: Mutex<M>,
-    facts: OnceLock<FactSender<Event>>,
+    facts: OnceLock<FactSender<Nothing>>,
 }
 
 impl<M: Machine> Running<M> {
@@ -83,7 +132,7 @@ impl<M: Machine> Running<M> {
         Arc::new(Running { machine: Mutex::new(machine), facts: OnceLock::new() })
     }
 
-    pub(crate) fn start(&self, facts: FactSender<Event>) {
+    pub(crate) fn start(&self, facts: FactSender<Nothing>) {
         if self.facts.set(facts).is_err() {
             tracing::warn!("a simulated device was started twice; its facts go where they went");
         }
@@ -122,37 +171,19 @@ impl<M: Machine> Running<M> {
         }
     }
 
-    /// Carries out an RPC. The end of a fault that has a duration needs nobody to look.
-    pub(crate) async fn act(
-        self: &Arc<Self>,
-        action: Action,
-        user: &str,
-        now: Timestamp,
-    ) -> Result<Outcome, DriverError> {
-        let outcome = match action {
-            Action::InjectFault(call) => {
-                let fault = call.input;
-                let duration = fault.duration;
-                let (output, begun) = self.with(now, |machine| {
-                    machine.check_fault(&fault)?;
-                    let number = machine.network().number_fault();
-                    let output = machine.chassis().inject(number, fault, user)?;
-                    Ok((output, machine.chassis().now))
-                })?;
-                let ended = duration.map(|seconds| begun.saturating_add(SignedDuration::from_secs(seconds.into())));
-                ended.into_iter().flatten().for_each(|ended| self.look_at(ended, now));
-                Outcome::InjectFault(Answer { output })
-            }
-            Action::ClearFault(Call { input }) => {
-                let output = self.with(now, |machine| machine.chassis().clear(&input, user))?;
-                Outcome::ClearFault(Answer { output })
-            }
-            Action::ListFaults(_) => {
-                Outcome::ListFaults(Answer { output: self.with(now, |machine| machine.chassis().list()) })
-            }
-        };
+    /// A fault from now on; its identifier. The end of one that has a duration needs nobody to look.
+    async fn inject(self: &Arc<Self>, fault: Fault, user: &str, now: Timestamp) -> Result<String, DriverError> {
+        let duration = fault.duration;
+        let (fault_id, begun) = self.with(now, |machine| {
+            machine.check_fault(&fault)?;
+            let number = machine.network().number_fault();
+            let fault_id = machine.chassis().inject(number, fault, user)?;
+            Ok((fault_id, machine.chassis().now))
+        })?;
+        let ended = duration.map(|seconds| begun.saturating_add(SignedDuration::from_secs(seconds.into())));
+        ended.into_iter().flatten().for_each(|ended| self.look_at(ended, now));
         self.come_to_rest(now).await;
-        Ok(outcome)
+        Ok(fault_id)
     }
 
     fn look_at(self: &Arc<Self>, then: Timestamp, now: Timestamp) {
@@ -169,7 +200,7 @@ impl<M: Machine> Running<M> {
 }
 
 #[derive(Debug)]
-pub(crate) struct Chassis {
+pub struct Chassis {
     pub(crate) id: String,
     pub(crate) noise: Noise,
     loss: Drift,
@@ -181,7 +212,7 @@ pub(crate) struct Chassis {
     states: BTreeMap<String, OperState>,
     changed: BTreeMap<String, Timestamp>,
     conditions: Vec<Condition>,
-    facts: Vec<Fact<Event>>,
+    facts: Vec<Fact<Nothing>>,
 }
 
 #[derive(Clone, Debug)]
@@ -245,7 +276,7 @@ impl Chassis {
     }
 
     /// A fault that the device can have from now on, under the network's next number; its identifier.
-    pub(crate) fn inject(&mut self, number: u64, fault: Fault, by: &str) -> Result<InjectOutput, DriverError> {
+    pub(crate) fn inject(&mut self, number: u64, fault: Fault, by: &str) -> Result<String, DriverError> {
         if self.faults.len() >= MAX_FAULTS {
             return Err(DriverError::Failed(format!("there are {MAX_FAULTS} faults already; clear one first")));
         }
@@ -253,12 +284,12 @@ impl Chassis {
         let kind = fault.kind().unwrap_or_default();
         self.tell_log("fault-injected", format!("{fault_id}: {kind}"), by);
         self.faults.insert(number, Injected { fault, at: self.now, by: by.to_owned() });
-        Ok(InjectOutput { fault_id })
+        Ok(fault_id)
     }
 
-    /// Takes one fault away, or all.
-    pub(crate) fn clear(&mut self, which: &ClearInput, by: &str) -> Result<ClearOutput, DriverError> {
-        let cleared: Vec<u64> = match &which.fault_id {
+    /// Takes one fault away, or all; how many.
+    pub(crate) fn clear(&mut self, fault_id: Option<&str>, by: &str) -> Result<u32, DriverError> {
+        let cleared: Vec<u64> = match fault_id {
             None => self.faults.keys().copied().collect(),
             Some(id) => {
                 let number = id.strip_prefix("fault-").and_then(|number| number.parse().ok());
@@ -270,17 +301,17 @@ impl Chassis {
             self.faults.remove(number);
             self.tell_log("fault-cleared", format!("fault-{number}"), by);
         }
-        Ok(ClearOutput { cleared: u32::try_from(cleared.len()).expect("at most MAX_FAULTS") })
+        Ok(u32::try_from(cleared.len()).expect("at most MAX_FAULTS"))
     }
 
-    pub(crate) fn list(&self) -> ListOutput {
+    pub(crate) fn list(&self) -> Vec<FaultStatus> {
         let status = |(number, injected): (&u64, &Injected)| FaultStatus {
             fault_id: format!("fault-{number}"),
             injected: date_and_time(injected.at),
             injected_by: injected.by.clone(),
             fault: injected.fault.clone(),
         };
-        ListOutput { fault: self.faults.iter().map(status).collect() }
+        self.faults.iter().map(status).collect()
     }
 
     /// The operational states of all resources, with their kinds and why they are so. A change of one that was known is told.

@@ -1,6 +1,6 @@
 //! The seam between an agent and its device: a [`Driver`] reports facts and obeys, real or simulated; what is an alarm the agent decides.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,26 +10,60 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 
 use crate::alarm::{Severity, Threshold};
+use crate::fault::{Fault, FaultStatus};
 use crate::performance::Quantity;
+use crate::state::ServiceState;
 
 /// Facts on their way from a driver to its agent. Full: the fact is dropped and counted. Nothing is lost for good, because conditions and
 /// readings are taken anew with every sample; an agent that is this far behind has 1024 facts to tell already.
 pub const FACTS: usize = 1024;
 
-/// One device. Every method but `start` and `check` may take its time, up to [`Driver::TIMEOUT`], and `act` up to
-/// [`Driver::ACT_TIMEOUT`]. `now` is the agent's
-/// clock: a simulated device lives by it, a real one need not.
-pub trait Driver: Send + Sync + Sized + 'static {
+/// A kind of device, as its YANG module defines it: what all drivers for it have in common.
+pub trait Kind: Send + Sync + 'static {
     /// The configuration of the device: the children of its container that are `config true`, defaults filled in.
     type Config: DeserializeOwned + Clone + PartialEq + Send + Sync + 'static;
     /// The children of its container that are `config false`, without performance.
     type State: Serialize + Send + Sync;
-    /// The RPCs of the device, as an enum of `module:name` variants that hold a [`Call`].
+    /// The RPCs of the kind, as an enum of `module:name` variants that hold a [`Call`]; [`Nothing`] where it has none.
     type Action: DeserializeOwned + Send;
     /// What they answer, as an enum of the same variants that hold an [`Answer`].
     type Outcome: Serialize + Send + Sync;
     /// Notifications that only this kind of device sends, as an enum of `module:name` variants.
     type Event: Serialize + Send + 'static;
+
+    /// The nodes of the container that a controller may write (clauses 8.1 to 8.3).
+    const CONTROLLED: &'static [&'static str];
+
+    /// What a device of this kind is, its own RPCs included; a real one.
+    fn device(resource_id: &str) -> Device;
+
+    /// What of a configuration concerns the agent.
+    fn rules(config: &Self::Config) -> Rules;
+}
+
+/// The configuration that a driver's device takes.
+pub type ConfigOf<D> = <<D as Driver>::Kind as Kind>::Config;
+
+/// The operational state that a driver tells.
+pub type StateOf<D> = <<D as Driver>::Kind as Kind>::State;
+
+/// The RPCs that a driver carries out.
+pub type ActionOf<D> = <<D as Driver>::Kind as Kind>::Action;
+
+/// What they answer.
+pub type OutcomeOf<D> = <<D as Driver>::Kind as Kind>::Outcome;
+
+/// The notifications that a driver's device sends.
+pub type EventOf<D> = <<D as Driver>::Kind as Kind>::Event;
+
+/// RPCs or notifications of a kind that has none of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub enum Nothing {}
+
+/// One device. Every method but `start` and `check` may take its time, up to [`Driver::TIMEOUT`], and `act` and `inject` up to
+/// [`Driver::ACT_TIMEOUT`]. `now` is the agent's clock: a simulated device lives by it, a real one need not.
+pub trait Driver: Send + Sync + Sized + 'static {
+    type Kind: Kind;
 
     /// Longest time a call may take; then the device counts as failed.
     const TIMEOUT: Duration = Duration::from_secs(10);
@@ -39,30 +73,57 @@ pub trait Driver: Send + Sync + Sized + 'static {
 
     fn device(&self) -> &Device;
 
-    /// What of a configuration concerns the agent.
-    fn rules(&self, config: &Self::Config) -> Rules;
-
-    /// From now on facts go there.
-    fn start(&self, facts: FactSender<Self::Event>);
+    /// From now on facts go there. A device that is only looked at has none to tell.
+    fn start(&self, facts: FactSender<EventOf<Self>>) {
+        drop(facts);
+    }
 
     /// What YANG cannot say about a configuration. Does not act.
-    fn check(&self, old: &Self::Config, new: &Self::Config) -> Result<(), DriverError>;
+    fn check(&self, old: &ConfigOf<Self>, new: &ConfigOf<Self>) -> Result<(), DriverError>;
 
     /// Puts a checked configuration into effect, whole or not at all.
-    fn configure(&self, config: Self::Config, now: Timestamp) -> impl Future<Output = Result<(), DriverError>> + Send;
+    fn configure(&self, config: ConfigOf<Self>, now: Timestamp)
+    -> impl Future<Output = Result<(), DriverError>> + Send;
 
     /// Everything the device measures, and all conditions that hold, now.
     fn sample(&self, now: Timestamp) -> impl Future<Output = Result<Sample, DriverError>> + Send;
 
-    fn state(&self, now: Timestamp) -> impl Future<Output = Result<Self::State, DriverError>> + Send;
+    fn state(&self, now: Timestamp) -> impl Future<Output = Result<StateOf<Self>, DriverError>> + Send;
 
-    /// Carries out an RPC that `user` asked for.
+    /// Carries out an RPC of the kind that `user` asked for.
     fn act(
         &self,
-        action: Self::Action,
-        user: &str,
-        now: Timestamp,
-    ) -> impl Future<Output = Result<Self::Outcome, DriverError>> + Send;
+        _action: ActionOf<Self>,
+        _user: &str,
+        _now: Timestamp,
+    ) -> impl Future<Output = Result<OutcomeOf<Self>, DriverError>> + Send {
+        ready(Err(DriverError::Unsupported("the device has no such operation".to_owned())))
+    }
+
+    /// A fault from now on (qkdn-simulation); its identifier. Asked of simulated devices only, as the two that follow.
+    fn inject(
+        &self,
+        _fault: Fault,
+        _user: &str,
+        _now: Timestamp,
+    ) -> impl Future<Output = Result<String, DriverError>> + Send {
+        ready(Err(DriverError::Unsupported("the device has no faults on command".to_owned())))
+    }
+
+    /// Takes this injected fault away, or all; how many.
+    fn clear(
+        &self,
+        _fault_id: Option<&str>,
+        _user: &str,
+        _now: Timestamp,
+    ) -> impl Future<Output = Result<u32, DriverError>> + Send {
+        ready(Ok(0))
+    }
+
+    /// The injected faults that hold.
+    fn faults(&self, _now: Timestamp) -> impl Future<Output = Result<Vec<FaultStatus>, DriverError>> + Send {
+        ready(Ok(Vec::new()))
+    }
 }
 
 /// What kind of device it is, and all that it can measure and report.
@@ -82,7 +143,7 @@ pub struct Device {
     pub alarm_types: &'static [AlarmType],
     /// The one of them that tells that the device does not answer its agent.
     pub failure: &'static str,
-    /// The RPCs that [`Driver::act`] carries out, `module:name`.
+    /// The RPCs that [`Driver::act`] carries out, `module:name`; a simulated device has those of qkdn-simulation besides.
     pub operations: &'static [&'static str],
     /// Management functions it has, such as `diagnostics`.
     pub capabilities: &'static [&'static str],
@@ -199,13 +260,13 @@ pub enum LogClass {
     Security,
 }
 
-/// What [`Driver::Action`] holds for each RPC: its input; an `Option` where an input may be empty.
+/// What [`Kind::Action`] holds for each RPC: its input; an `Option` where an input may be empty.
 #[derive(Clone, Debug, Default, PartialEq, serde::Deserialize)]
 pub struct Call<T> {
     pub input: T,
 }
 
-/// What [`Driver::Outcome`] holds for each RPC: its output.
+/// What [`Kind::Outcome`] holds for each RPC: its output.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Answer<T> {
     pub output: T,
@@ -227,6 +288,14 @@ pub enum DriverError {
     Failed(String),
 }
 
+impl Rules {
+    /// A sample every so many seconds, and the thresholds that ask for something.
+    pub fn new(sampling_interval: u16, thresholds: impl IntoIterator<Item = Option<Rule>>) -> Self {
+        let sampling = Duration::from_secs(sampling_interval.into());
+        Rules { sampling, thresholds: thresholds.into_iter().flatten().collect() }
+    }
+}
+
 impl Device {
     pub fn quantity(&self, identity: &str) -> Option<&'static Quantity> {
         self.quantities.iter().find(|quantity| quantity.identity == identity)
@@ -238,6 +307,12 @@ impl Device {
 }
 
 impl DriverError {
+    /// Refuses a change of the service state at `leaf` that is none of clause 8.2's.
+    pub fn check_step(leaf: &str, old: ServiceState, new: ServiceState) -> Result<(), DriverError> {
+        let reason = || format!("{old} does not become {new} in one step");
+        if old.may_become(new) { Ok(()) } else { Err(DriverError::refused(leaf, reason())) }
+    }
+
     pub fn refused(leaf: &str, reason: impl Into<String>) -> Self {
         DriverError::Refused { leaf: Some(leaf.to_owned()), reason: reason.into() }
     }
@@ -272,3 +347,6 @@ impl<E> FactSender<E> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,55 @@
-//! Faults of simulated devices, as qkdn-simulation injects them: the values of the model, shared by every kind of device.
+//! Faults of simulated devices, as qkdn-simulation injects them: its RPCs and values, shared by every kind of device.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::driver::{Answer, Call, Driver, DriverError};
+
+/// The RPCs of qkdn-simulation.
+pub const OPERATIONS: &[&str] =
+    &["qkdn-simulation:inject-fault", "qkdn-simulation:clear-fault", "qkdn-simulation:list-faults"];
+
+/// A call of one of them.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub enum Action {
+    #[serde(rename = "qkdn-simulation:inject-fault")]
+    InjectFault(Box<Call<Fault>>),
+    #[serde(rename = "qkdn-simulation:clear-fault")]
+    ClearFault(Call<ClearInput>),
+    #[serde(rename = "qkdn-simulation:list-faults")]
+    ListFaults(Call<Option<ListInput>>),
+}
+
+/// What it answers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub enum Outcome {
+    #[serde(rename = "qkdn-simulation:inject-fault")]
+    InjectFault(Answer<InjectOutput>),
+    #[serde(rename = "qkdn-simulation:clear-fault")]
+    ClearFault(Answer<ClearOutput>),
+    #[serde(rename = "qkdn-simulation:list-faults")]
+    ListFaults(Answer<ListOutput>),
+}
+
+impl Action {
+    /// Has it done by a simulated device.
+    pub async fn at(self, device: &impl Driver, user: &str, now: Timestamp) -> Result<Outcome, DriverError> {
+        Ok(match self {
+            Action::InjectFault(call) => {
+                let fault_id = device.inject(call.input, user, now).await?;
+                Outcome::InjectFault(Answer { output: InjectOutput { fault_id } })
+            }
+            Action::ClearFault(Call { input }) => {
+                let cleared = device.clear(input.fault_id.as_deref(), user, now).await?;
+                Outcome::ClearFault(Answer { output: ClearOutput { cleared } })
+            }
+            Action::ListFaults(_) => {
+                let fault = device.faults(now).await?;
+                Outcome::ListFaults(Answer { output: ListOutput { fault } })
+            }
+        })
+    }
+}
 
 /// The grouping `fault`, with the kinds that some simulated device can have. Exactly one kind is set; none where the requestor named a kind
 /// that no device has yet.

@@ -148,9 +148,11 @@ impl Fleet {
         progress: &mut impl FnMut(&Member),
     ) -> Result<(), FleetError> {
         let turns = Arc::new(Semaphore::new(STARTING));
-        // Layer by layer, and the controller last: it needs to know where the others are.
+        // Layer by layer, and the controller last: it needs to know where the others are. Switches first: before they have their
+        // configuration, modules would see the light of a path that is not in use.
         let mut kinds: Vec<AgentKind> = plans.iter().map(|plan| plan.kind).collect();
         kinds.dedup();
+        kinds.sort_by_key(|kind| *kind != AgentKind::OpticalSwitch);
         for kind in kinds {
             if kind == AgentKind::Controller {
                 write_directory(&options.directory, &self.members)?;

@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod alarm;
+pub mod catalogue;
 pub mod chassis;
 pub mod config;
 pub mod controller;

@@ -22,14 +22,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agent::{Agent, AgentError, Clock, system_clock};
 use crate::config::{Config, DriverKind, User};
-use crate::controller::{self, Controller, ControllerSettings};
-use crate::driver::Driver;
-use crate::key_manager::{self, SimulatedKeyManager};
+use crate::controller::{Controller, ControllerSettings};
+use crate::driver::{Driver, Kind};
+use crate::key_manager::SimulatedKeyManager;
 use crate::network::Network;
-use crate::optical_switch::{self, SimulatedSwitch};
+use crate::optical_switch::SimulatedSwitch;
 use crate::physics::System;
-use crate::qkd_module::{self, Parameters, SimulatedModule};
-use crate::relay_point::{self, SimulatedRelayPoint};
+use crate::qkd_module::{Parameters, SimulatedModule};
+use crate::relay_point::SimulatedRelayPoint;
 use crate::schema::agent_schema;
 use crate::topology::{AgentKind, Topology};
 
@@ -72,21 +72,21 @@ pub async fn agent(
             } else {
                 SimulatedModule::new(one_link(&config)?, now)
             };
-            serve(config, driver, schema, qkd_module::CONTROLLED, clock, shutdown, ready).await
+            serve(config, driver, schema, clock, shutdown, ready).await
         }
         AgentKind::KeyManager => {
             let network = network()?;
             network.look_at_keys(now, |keys, _| keys.number(&id)).ok_or_else(missing)?;
             let driver = SimulatedKeyManager::new(network, &id, now);
-            serve(config, driver, schema, key_manager::CONTROLLED, clock, shutdown, ready).await
+            serve(config, driver, schema, clock, shutdown, ready).await
         }
         AgentKind::OpticalSwitch => {
             let driver = SimulatedSwitch::new(network()?, &id, now).ok_or_else(missing)?;
-            serve(config, driver, schema, optical_switch::CONTROLLED, clock, shutdown, ready).await
+            serve(config, driver, schema, clock, shutdown, ready).await
         }
         AgentKind::RelayPoint => {
             let driver = SimulatedRelayPoint::new(network()?, &id, now).ok_or_else(missing)?;
-            serve(config, driver, schema, relay_point::CONTROLLED, clock, shutdown, ready).await
+            serve(config, driver, schema, clock, shutdown, ready).await
         }
         AgentKind::Controller => {
             let settings = config.controller.clone();
@@ -101,7 +101,7 @@ pub async fn agent(
                 ControllerSettings { key: settings.key, directory: settings.directory, user: "controller".to_owned() };
             let driver = Controller::open(&id, &config.state_dir, settings, now);
             let driver = driver.map_err(|error| RunError(error.to_string()))?;
-            serve(config, driver, schema, controller::CONTROLLED, clock, shutdown, ready).await
+            serve(config, driver, schema, clock, shutdown, ready).await
         }
     }
 }
@@ -161,12 +161,11 @@ fn one_link(config: &Config) -> Result<Parameters, RunError> {
     })
 }
 
-/// Serves any device's agent. `controlled` are the leafs of the device that a controller may write.
+/// Serves any device's agent.
 pub async fn serve<D: Driver>(
     config: Config,
     driver: D,
     schema: Arc<Schema>,
-    controlled: &[&str],
     clock: Clock,
     shutdown: CancellationToken,
     ready: impl FnOnce(SocketAddr),
@@ -177,10 +176,11 @@ pub async fn serve<D: Driver>(
     let listener = TcpListener::bind(&config.listen).await;
     let listener = listener.map_err(|error| RunError(format!("cannot listen on {}: {error}", config.listen)))?;
     let address = listener.local_addr().map_err(|error| fail(&error))?;
-    let rights = rights(&schema, driver.device().container, controlled, &config.users).map_err(|error| fail(&error))?;
+    let rights =
+        rights(&schema, driver.device().container, D::Kind::CONTROLLED, &config.users).map_err(|error| fail(&error))?;
     let initial = initial(&config, &schema)?.merged(&rights);
     let agent = Agent::open(driver, schema.clone(), &config.state_dir, clock)?;
-    let options = Options { state_dir: config.state_dir, superuser: config.superuser };
+    let options = Options { state_dir: config.state_dir, superuser: config.superuser, ..Options::default() };
     let server = Server::start(schema, agent.clone(), initial.clone(), options).await.map_err(|error| fail(&error))?;
     let running = server.shared().datastores.version().running.clone();
     if let Err(error) = agent.apply(&initial, &running, &[]).await {

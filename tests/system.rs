@@ -21,10 +21,14 @@ mod kill;
 mod managed;
 #[path = "system/manager.rs"]
 mod manager_and_agent;
+#[path = "system/nacm.rs"]
+mod nacm;
 #[path = "system/network.rs"]
 mod network;
 #[path = "system/operator.rs"]
 mod operator;
+#[path = "system/oracle.rs"]
+mod oracle;
 #[path = "system/program.rs"]
 mod program;
 #[path = "system/secrecy.rs"]

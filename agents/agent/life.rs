@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::records::Tiding;
 use super::{Shared, timed_out};
-use crate::driver::{Driver, Fact, Sample, facts};
+use crate::driver::{Driver, EventOf, Fact, Sample, facts};
 use crate::memory::Snapshot;
 
 /// How often intervals that run are made durable: what a crash may cost of them.
@@ -33,6 +33,8 @@ pub(super) async fn live<D: Driver>(shared: Arc<Shared<D>>) {
     }
     sample(&shared).await;
     let mut saved = Instant::now();
+    // A driver that tells nothing unasked lets go of its sender; it is looked at all the same.
+    let mut tells = true;
     loop {
         let sampling = shared.mind().surveillance.rules().sampling;
         let due = until_next((shared.clock)(), sampling);
@@ -40,8 +42,8 @@ pub(super) async fn live<D: Driver>(shared: Arc<Shared<D>>) {
         tokio::select! {
             () = shared.stop.cancelled() => break,
             () = shared.changed.notified() => continue,
-            heard = facts.recv_many(&mut burst, BURST) => match heard {
-                0 => break,
+            heard = facts.recv_many(&mut burst, BURST), if tells => match heard {
+                0 => tells = false,
                 _ => hear(&shared, burst, &mut facts).await,
             },
             () = tokio::time::sleep(due) => {
@@ -84,7 +86,11 @@ async fn take<D: Driver>(shared: &Shared<D>, now: Timestamp) -> Result<Sample, S
 }
 
 /// Passes facts on; and looks at once, but only at conditions, where they changed: a sample out of turn would count twice.
-async fn hear<D: Driver>(shared: &Shared<D>, burst: Vec<Fact<D::Event>>, more: &mut mpsc::Receiver<Fact<D::Event>>) {
+async fn hear<D: Driver>(
+    shared: &Shared<D>,
+    burst: Vec<Fact<EventOf<D>>>,
+    more: &mut mpsc::Receiver<Fact<EventOf<D>>>,
+) {
     let mut tidings = Vec::new();
     let mut look = false;
     let rest = std::iter::from_fn(|| more.try_recv().ok()).take(BURST);

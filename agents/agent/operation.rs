@@ -5,12 +5,14 @@ use netconf::server::provider::{Operation, Requester};
 use netconf::yang::Tree;
 use netconf::yang::serde as bridge;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::records::{Tiding, audit};
 use super::{ALARMS, Shared, rpc_error, timed_out};
 use crate::alarm::{AlarmKey, OperatorError, PurgeFilter, Transition};
-use crate::driver::{Answer, Driver};
+use crate::driver::{Answer, Driver, DriverError};
 use crate::event_log::Query;
+use crate::fault;
 use crate::model::alarms::{self, CompressInput, CompressOutput, ListActions, PurgeOutput};
 use crate::model::common::{EventLogOutput, GetEventLog};
 use crate::model::performance::{GetPerformanceHistory, HistoryInterval, HistoryOutput, IntervalValues};
@@ -31,16 +33,28 @@ pub(super) async fn perform<D: Driver>(
         }
         GET_EVENT_LOG => event_log(shared, &operation.input).await.map(Some),
         GET_PERFORMANCE_HISTORY => performance_history(shared, &operation.input).map(Some),
-        name if shared.device.operations.contains(&name) => act(shared, name, &operation.input, who).await.map(Some),
+        name if shared.device.operations.contains(&name) => {
+            let act = |action, now| shared.driver.act(action, &who.user, now);
+            carry_out(shared, name, &operation.input, who, act).await.map(Some)
+        }
+        name if shared.device.simulated && fault::OPERATIONS.contains(&name) => {
+            let act = |action: fault::Action, now| action.at(&shared.driver, &who.user, now);
+            carry_out(shared, name, &operation.input, who, act).await.map(Some)
+        }
         name => Err(RpcError::operation_not_supported(format!("This agent does not carry out {name}."))),
     }
 }
 
 /// An RPC of the device.
-async fn act<D: Driver>(shared: &Shared<D>, name: &str, input: &Tree, who: &Requester) -> Result<Tree, RpcError> {
-    let action: D::Action = bridge::from_tree(input)?;
-    let now = (shared.clock)();
-    let acted = tokio::time::timeout(D::ACT_TIMEOUT, shared.driver.act(action, &who.user, now)).await;
+async fn carry_out<D: Driver, A: DeserializeOwned, O: Serialize, F: Future<Output = Result<O, DriverError>>>(
+    shared: &Shared<D>,
+    name: &str,
+    input: &Tree,
+    who: &Requester,
+    act: impl FnOnce(A, jiff::Timestamp) -> F,
+) -> Result<Tree, RpcError> {
+    let action = bridge::from_tree(input)?;
+    let acted = tokio::time::timeout(D::ACT_TIMEOUT, act(action, (shared.clock)())).await;
     let acted = acted.map_err(|_| timed_out::<D>()).and_then(|result| result);
     let result = if acted.is_ok() { "done" } else { "refused" };
     let log = audit(&shared.device, "operation", format!("{name}: {result}"), &who.user, (shared.clock)());

@@ -15,7 +15,7 @@ use super::route::{self, Route, Ways};
 use super::view::View;
 use crate::driver::DriverError;
 use crate::key_manager::model::RelayRoute;
-use crate::qkd_module::model::ChannelUse;
+use crate::model::types::ChannelUse;
 use crate::relay_point::model::Relay;
 use crate::state::ServiceState;
 use crate::topology::AgentKind;

@@ -14,21 +14,23 @@ use thiserror::Error;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::action::{self, Order};
-use super::catalogue::{ALARM_TYPES, CAPABILITIES, QUANTITIES, alarm_type, quantity};
+use super::catalogue::{alarm_type, quantity};
 use super::client::{Client, Directory};
 use super::execution::{self, Shared};
 use super::fault::Faults;
 use super::model::{
-    Action, ActionEntry, ActionInput, ActionOutput, ActionState, CONTAINER, Config, Event, NextHop, Operational,
-    Outcome, RouteEntry, RoutingTable, State,
+    Action, ActionEntry, ActionInput, ActionOutput, ActionState, Config, Event, NextHop, Operational, Outcome,
+    RouteEntry, RoutingTable, State,
 };
 use super::repository::{ControlAction, Repository, RepositoryError, RouteHistory};
 use super::route::{self, Route};
 use super::view::View;
-use crate::driver::{Answer, Call, Condition, Device, Driver, DriverError, Fact, FactSender, Reading, Rules, Sample};
-use crate::fault::{ClearOutput, InjectOutput, ListOutput};
+use super::{KIND, QkdnController};
+use crate::driver::{Answer, Condition, Device, Driver, DriverError, Fact, FactSender, Kind, Reading, Sample};
+use crate::fault::{Fault, FaultStatus};
+use crate::model::common::Resource;
 use crate::model::date_and_time;
-use crate::qkd_module::model::{Equipment, Resource};
+use crate::model::types::Equipment;
 use crate::schema::agent_schema;
 use crate::state::{OperState, is_in_use};
 use crate::topology::AgentKind;
@@ -39,17 +41,8 @@ const DIRECTORY: &str = "controller";
 /// What is not known is looked for this long before an action is answered. Then it is taken, and its execution will find out.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
-const OPERATIONS: &[&str] = &[
-    "qkdn-mc:control-orchestration-action",
-    "qkdn-simulation:inject-fault",
-    "qkdn-simulation:clear-fault",
-    "qkdn-simulation:list-faults",
-];
-
 /// The control functions of clause 8 that it has.
 const FUNCTIONS: &[&str] = &["routing", "configuration"];
-
-pub(super) const KIND: &str = "qkdn-types:qkdn-controller";
 
 /// What a controller must be told of its surroundings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,20 +91,8 @@ impl Controller {
         let kinds = ["qkdn-mq", "qkdn-mk", "qkdn-mops", "qkdn-mqrp"];
         let schema = agent_schema(base_modules(Schema::builder()), &kinds, false)?;
         let client = Client::new(schema, settings.key.clone(), settings.user.clone());
-        let about = Device {
-            resource_id: resource_id.to_owned(),
-            container: CONTAINER,
-            kind: KIND,
-            reference_point: "mc",
-            layer: "control",
-            quantities: QUANTITIES,
-            alarm_types: ALARM_TYPES,
-            failure: alarm_type::CONTROLLER_UNREACHABLE,
-            operations: OPERATIONS,
-            capabilities: CAPABILITIES,
-            // It controls in earnest; what is simulated is that it fails.
-            simulated: true,
-        };
+        // It controls in earnest; what is simulated is that it fails.
+        let about = Device { simulated: true, ..QkdnController::device(resource_id) };
         let stop = CancellationToken::new();
         let shared = Shared::new(settings, client, repository);
         Ok(Controller {
@@ -293,19 +274,10 @@ impl Controller {
 }
 
 impl Driver for Controller {
-    type Config = Config;
-    type State = Operational;
-    type Action = Action;
-    type Outcome = Outcome;
-    type Event = Event;
+    type Kind = QkdnController;
 
     fn device(&self) -> &Device {
         &self.about
-    }
-
-    fn rules(&self, config: &Config) -> Rules {
-        let sampling = Duration::from_secs(config.sampling_interval.into());
-        Rules { sampling, thresholds: Vec::new() }
     }
 
     fn start(&self, facts: FactSender<Event>) {
@@ -324,10 +296,7 @@ impl Driver for Controller {
     }
 
     fn check(&self, old: &Config, new: &Config) -> Result<(), DriverError> {
-        if !old.service_state.may_become(new.service_state) {
-            let reason = format!("{} does not become {} in one step", old.service_state, new.service_state);
-            return Err(DriverError::refused("service-state", reason));
-        }
+        DriverError::check_step("service-state", old.service_state, new.service_state)?;
         Ok(())
     }
 
@@ -394,18 +363,19 @@ impl Driver for Controller {
                 let output = self.take(call.input, user, now).await?;
                 Ok(Outcome::ControlOrchestrationAction(Answer { output }))
             }
-            Action::InjectFault(call) => {
-                let fault_id = self.faults.inject(call.input, user, now)?;
-                Ok(Outcome::InjectFault(Answer { output: InjectOutput { fault_id } }))
-            }
-            Action::ClearFault(Call { input }) => {
-                let cleared = self.faults.clear(&input, user, now)?;
-                Ok(Outcome::ClearFault(Answer { output: ClearOutput { cleared } }))
-            }
-            Action::ListFaults(_) => {
-                Ok(Outcome::ListFaults(Answer { output: ListOutput { fault: self.faults.list() } }))
-            }
         }
+    }
+
+    async fn inject(&self, fault: Fault, user: &str, now: Timestamp) -> Result<String, DriverError> {
+        self.faults.inject(fault, user, now)
+    }
+
+    async fn clear(&self, fault_id: Option<&str>, user: &str, now: Timestamp) -> Result<u32, DriverError> {
+        self.faults.clear(fault_id, user, now)
+    }
+
+    async fn faults(&self, _now: Timestamp) -> Result<Vec<FaultStatus>, DriverError> {
+        Ok(self.faults.list())
     }
 }
 

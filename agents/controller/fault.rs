@@ -7,10 +7,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::driver::KIND;
+use super::KIND;
 use super::execution::Shared;
 use crate::driver::{DriverError, Fact, LogClass, LogFact, StateChange};
-use crate::fault::{ClearInput, Fault, FaultStatus};
+use crate::fault::{Fault, FaultStatus};
 use crate::model::date_and_time;
 
 /// Faults at once. More are refused.
@@ -66,9 +66,9 @@ impl Faults {
     }
 
     /// Takes one fault away, or all; how many.
-    pub(super) fn clear(&self, which: &ClearInput, user: &str, now: Timestamp) -> Result<u32, DriverError> {
+    pub(super) fn clear(&self, fault_id: Option<&str>, user: &str, now: Timestamp) -> Result<u32, DriverError> {
         let mut known = self.known();
-        let cleared: Vec<u64> = match &which.fault_id {
+        let cleared: Vec<u64> = match fault_id {
             None => known.injected.keys().copied().collect(),
             Some(id) => {
                 let number = id.strip_prefix("fault-").and_then(|number| number.parse().ok());

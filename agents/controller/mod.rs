@@ -16,11 +16,43 @@ pub mod view;
 
 pub use driver::{Controller, ControllerError, ControllerSettings};
 
-/// The nodes of the controller's own container that a controller may write: none, it is the manager's.
-pub const CONTROLLED: &[&str] = &[];
+use crate::driver::{Device, Kind, Rules};
 
-/// The modules that its agent implements beside those of every agent.
-pub const MODULES: &[&str] = &["qkdn-mc"];
+const KIND: &str = "qkdn-types:qkdn-controller";
+
+/// QKDN controllers. None of its own nodes is a controller's to write: they are the manager's.
+#[derive(Clone, Copy, Debug)]
+pub struct QkdnController;
+
+impl Kind for QkdnController {
+    type Config = model::Config;
+    type State = model::Operational;
+    type Action = model::Action;
+    type Outcome = model::Outcome;
+    type Event = model::Event;
+
+    const CONTROLLED: &'static [&'static str] = &[];
+
+    fn device(resource_id: &str) -> Device {
+        Device {
+            resource_id: resource_id.to_owned(),
+            container: model::CONTAINER,
+            kind: KIND,
+            reference_point: "mc",
+            layer: "control",
+            quantities: catalogue::QUANTITIES,
+            alarm_types: catalogue::ALARM_TYPES,
+            failure: catalogue::alarm_type::CONTROLLER_UNREACHABLE,
+            operations: &["qkdn-mc:control-orchestration-action"],
+            capabilities: catalogue::CAPABILITIES,
+            simulated: false,
+        }
+    }
+
+    fn rules(config: &model::Config) -> Rules {
+        Rules::new(config.sampling_interval, [])
+    }
+}
 
 #[cfg(test)]
 mod tests;

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::repository::ControlAction;
 use crate::driver::{Answer, Call};
-use crate::fault;
+use crate::model::common::Resource;
 use crate::model::date_and_time;
-use crate::qkd_module::model::{Equipment, Location, Resource};
+use crate::model::types::{Equipment, Location};
 use crate::state::{AdminState, OperState, ServiceState};
 
 /// The top-level container, `module:name`.
@@ -326,12 +326,6 @@ pub enum RerouteCause {
 pub enum Action {
     #[serde(rename = "qkdn-mc:control-orchestration-action")]
     ControlOrchestrationAction(Box<Call<ActionInput>>),
-    #[serde(rename = "qkdn-simulation:inject-fault")]
-    InjectFault(Box<Call<fault::Fault>>),
-    #[serde(rename = "qkdn-simulation:clear-fault")]
-    ClearFault(Call<fault::ClearInput>),
-    #[serde(rename = "qkdn-simulation:list-faults")]
-    ListFaults(Call<Option<fault::ListInput>>),
 }
 
 /// What they answer.
@@ -339,12 +333,6 @@ pub enum Action {
 pub enum Outcome {
     #[serde(rename = "qkdn-mc:control-orchestration-action")]
     ControlOrchestrationAction(Answer<ActionOutput>),
-    #[serde(rename = "qkdn-simulation:inject-fault")]
-    InjectFault(Answer<fault::InjectOutput>),
-    #[serde(rename = "qkdn-simulation:clear-fault")]
-    ClearFault(Answer<fault::ClearOutput>),
-    #[serde(rename = "qkdn-simulation:list-faults")]
-    ListFaults(Answer<fault::ListOutput>),
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]

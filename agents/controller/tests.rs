@@ -56,14 +56,7 @@ impl Lab {
         Lab { topology, network, directory, authorized }
     }
 
-    async fn serve<D: Driver>(
-        &self,
-        name: &str,
-        kind: AgentKind,
-        module: &str,
-        driver: D,
-        controlled: &'static [&'static str],
-    ) -> Running {
+    async fn serve<D: Driver>(&self, name: &str, kind: AgentKind, module: &str, driver: D) -> Running {
         let files = self.directory.path().join(name);
         std::fs::create_dir_all(&files).unwrap();
         std::fs::write(files.join("password"), "secret\n").unwrap();
@@ -95,7 +88,7 @@ impl Lab {
         let known = move |address| {
             let _sent = ready.send(address);
         };
-        let serving = serve(config, driver, schema, controlled, system_clock(), stop, known);
+        let serving = serve(config, driver, schema, system_clock(), stop, known);
         let task = tokio::spawn(serving);
         let address = tokio::time::timeout(DEADLINE, address).await.unwrap().unwrap();
         Running { id, kind, address, files, shutdown, task }
@@ -104,14 +97,12 @@ impl Lab {
     async fn module(&self, name: &str) -> Running {
         let id = self.topology.resource_id("module", name);
         let driver = SimulatedModule::of(self.network.clone(), &id).unwrap();
-        let controlled = crate::qkd_module::CONTROLLED;
-        self.serve(name, AgentKind::QkdModule, "qkdn-mq", driver, controlled).await
+        self.serve(name, AgentKind::QkdModule, "qkdn-mq", driver).await
     }
 
     async fn km(&self, node: &str) -> Running {
         let driver = SimulatedKeyManager::new(self.network.clone(), &self.topology.km_id(node), Timestamp::now());
-        let controlled = crate::key_manager::CONTROLLED;
-        self.serve(&format!("km-{node}"), AgentKind::KeyManager, "qkdn-mk", driver, controlled).await
+        self.serve(&format!("km-{node}"), AgentKind::KeyManager, "qkdn-mk", driver).await
     }
 
     async fn controller(&self) -> Running {
@@ -123,7 +114,7 @@ impl Lab {
         let id = self.topology.resource_id("controller", "controller");
         let state = self.directory.path().join("controller/state");
         let driver = Controller::open(&id, &state, settings, Timestamp::now()).unwrap();
-        self.serve("controller", AgentKind::Controller, MODULES[0], driver, CONTROLLED).await
+        self.serve("controller", AgentKind::Controller, "qkdn-mc", driver).await
     }
 
     /// Tells the controller who is there; `other_key` is at this one's place.

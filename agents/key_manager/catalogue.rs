@@ -1,17 +1,15 @@
 //! What a key manager measures (Table I.3 rows 3 and 4, Y.3807 clause 8) and the alarms it can have (rows 7 and 8).
 
-use crate::alarm::Severity::{self, Critical, Major, Warning};
+use crate::alarm::Severity::{Critical, Major, Warning};
+use crate::catalogue::{alarm, counter, gauge};
 use crate::driver::AlarmType;
-use crate::performance::{Kind, Quantity};
+use crate::performance::Quantity;
 
 /// Names of the quantities, identities of qkdn-performance.
 pub mod quantity {
-    macro_rules! identities {
-        ($($constant:ident = $name:literal),* $(,)?) => {
-            $(pub const $constant: &str = concat!("qkdn-performance:", $name);)*
-        };
-    }
-    identities! {
+    use crate::catalogue::identities;
+
+    identities! { "qkdn-performance":
         KEY_RELAYING_DELAY = "key-relaying-delay",
         KEY_DATA_LOSS = "key-data-loss",
         RESIDUAL_KEY_AMOUNT = "residual-key-amount",
@@ -37,12 +35,9 @@ pub mod quantity {
 
 /// Names of the alarm types, identities of qkdn-alarms.
 pub mod alarm_type {
-    macro_rules! identities {
-        ($($constant:ident = $name:literal),* $(,)?) => {
-            $(pub const $constant: &str = concat!("qkdn-alarms:", $name);)*
-        };
-    }
-    identities! {
+    use crate::catalogue::identities;
+
+    identities! { "qkdn-alarms":
         KM_FAILURE = "km-failure",
         KM_LINK_FAILURE = "km-link-failure",
         KM_RELAY_FAILURE = "km-relay-failure",
@@ -53,14 +48,6 @@ pub mod alarm_type {
         APP_AUTHENTICATION_FAILURE = "app-authentication-failure",
         KM_PERFORMANCE_DEGRADED = "km-performance-degraded",
     }
-}
-
-const fn gauge(identity: &'static str, unit: &'static str, description: &'static str) -> Quantity {
-    Quantity { identity, description, unit, kind: Kind::Gauge }
-}
-
-const fn counter(identity: &'static str, unit: &'static str, description: &'static str) -> Quantity {
-    Quantity { identity, description, unit, kind: Kind::Counter }
 }
 
 /// All of the model but the delivery error ratio: a KM whose keys cannot be wrong has none to measure.
@@ -90,15 +77,6 @@ pub static QUANTITIES: &[Quantity] = &[
     counter(quantity::KEYS_EXPIRED, "key", "Keys dropped at the end of their life time"),
     counter(quantity::KEYS_DELETED, "key", "Keys deleted after use"),
 ];
-
-const fn alarm(
-    identity: &'static str,
-    class: &'static str,
-    severities: &'static [Severity],
-    description: &'static str,
-) -> AlarmType {
-    AlarmType { identity, description, class, will_clear: true, severities }
-}
 
 pub static ALARM_TYPES: &[AlarmType] = &[
     alarm(alarm_type::KM_FAILURE, "processing-error", &[Critical], "The key manager fails"),

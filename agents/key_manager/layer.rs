@@ -19,8 +19,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::events::{Events, With};
 use super::metering::Metering;
-use super::model::{AfterSupply, Config, Event, EventKind, KeyLifeCycle, Purpose, Security};
-use crate::driver::{Fact, LogClass, LogFact, StateChange};
+use super::model::{AfterSupply, Config, EventKind, KeyLifeCycle, Purpose, Security};
+use crate::driver::{Fact, LogClass, LogFact, Nothing, StateChange};
 use crate::network::store::{Rate, Run, Store};
 use crate::random::Noise;
 use crate::state::OperState;
@@ -98,7 +98,7 @@ struct Km {
     counted: Counted,
     events: Events,
     metering: Metering,
-    facts: VecDeque<Fact<Event>>,
+    facts: VecDeque<Fact<Nothing>>,
     seen: Seen,
     /// When a state of a resource last changed.
     changed: BTreeMap<String, Timestamp>,
@@ -216,7 +216,7 @@ impl Layer {
         &self.kms[km].config
     }
 
-    pub fn take_facts(&mut self, km: usize) -> Vec<Fact<Event>> {
+    pub fn take_facts(&mut self, km: usize) -> Vec<Fact<Nothing>> {
         self.kms[km].facts.drain(..).collect()
     }
 
@@ -396,7 +396,7 @@ impl Layer {
         maximum(a, b).min(maximum(b, a))
     }
 
-    fn tell(&mut self, km: usize, fact: Fact<Event>) {
+    fn tell(&mut self, km: usize, fact: Fact<Nothing>) {
         let facts = &mut self.kms[km].facts;
         if facts.len() >= MAX_FACTS {
             facts.pop_front();

@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::catalogue::{alarm_type, quantity};
 use crate::alarm::Direction;
-use crate::driver::{Answer, Call, Rule, Rules};
-use crate::fault;
-pub use crate::qkd_module::model::{ChannelState, ChannelUse, Equipment, Location, Resource, ThresholdLevels};
+use crate::driver::{Answer, Call, Rules};
+use crate::model::common::Resource;
+use crate::model::threshold::ThresholdLevels;
+use crate::model::types::{ChannelState, ChannelUse, Equipment, Location};
 use crate::state::{AdminState, OperState, ServiceState};
 
 /// The top-level container, `module:name`.
@@ -214,7 +215,7 @@ pub struct Thresholds {
 
 impl Default for Thresholds {
     fn default() -> Self {
-        let none = || ThresholdLevels { hysteresis: Some(0.0), ..ThresholdLevels::default() };
+        let none = || ThresholdLevels::without_levels(0.0);
         Thresholds {
             key_relaying_delay: none(),
             key_data_loss: none(),
@@ -231,28 +232,35 @@ impl Config {
     pub fn rules(&self) -> Rules {
         use Direction::{Falling, Rising};
         let t = &self.thresholds;
-        let rules = [
-            (&t.key_relaying_delay, Rising, quantity::KEY_RELAYING_DELAY, "key-relaying-delay"),
-            (&t.key_data_loss, Rising, quantity::KEY_DATA_LOSS, "key-data-loss"),
-            (&t.ksa_key_response_delay, Rising, quantity::KSA_KEY_RESPONSE_DELAY, "ksa-key-response-delay"),
-            (
-                &t.ksa_key_delivery_loss_ratio,
+        let thresholds = [
+            t.key_relaying_delay.rule(
+                Rising,
+                quantity::KEY_RELAYING_DELAY,
+                alarm_type::KM_PERFORMANCE_DEGRADED,
+                "key-relaying-delay",
+            ),
+            t.key_data_loss.rule(Rising, quantity::KEY_DATA_LOSS, alarm_type::KM_PERFORMANCE_DEGRADED, "key-data-loss"),
+            t.ksa_key_response_delay.rule(
+                Rising,
+                quantity::KSA_KEY_RESPONSE_DELAY,
+                alarm_type::KM_PERFORMANCE_DEGRADED,
+                "ksa-key-response-delay",
+            ),
+            t.ksa_key_delivery_loss_ratio.rule(
                 Rising,
                 quantity::KSA_KEY_DELIVERY_LOSS_RATIO,
+                alarm_type::KM_PERFORMANCE_DEGRADED,
                 "ksa-key-delivery-loss-ratio",
             ),
-            (&t.key_generation_rate, Falling, quantity::KEY_GENERATION_RATE, "key-generation-rate"),
-            (&t.availability, Falling, quantity::AVAILABILITY, "availability"),
+            t.key_generation_rate.rule(
+                Falling,
+                quantity::KEY_GENERATION_RATE,
+                alarm_type::KM_PERFORMANCE_DEGRADED,
+                "key-generation-rate",
+            ),
+            t.availability.rule(Falling, quantity::AVAILABILITY, alarm_type::KM_PERFORMANCE_DEGRADED, "availability"),
         ];
-        let rule = |(levels, direction, quantity, qualifier): (&ThresholdLevels, _, _, _)| Rule {
-            quantity,
-            alarm_type: Some(alarm_type::KM_PERFORMANCE_DEGRADED),
-            qualifier,
-            threshold: levels.threshold(direction),
-        };
-        let enabled = rules.into_iter().filter(|(levels, ..)| levels.enabled);
-        let thresholds = enabled.map(rule).filter(|rule| !rule.threshold.levels.is_empty()).collect();
-        Rules { sampling: std::time::Duration::from_secs(self.sampling_interval.into()), thresholds }
+        Rules::new(self.sampling_interval, thresholds)
     }
 
     /// The levels of a store of keys shared with `peer`: those configured, else those of the model.
@@ -376,12 +384,6 @@ pub enum Action {
     GetMeteringRecords(Call<Option<RecordsInput>>),
     #[serde(rename = "qkdn-mk:get-key-events")]
     GetKeyEvents(Call<Option<EventsInput>>),
-    #[serde(rename = "qkdn-simulation:inject-fault")]
-    InjectFault(Box<Call<fault::Fault>>),
-    #[serde(rename = "qkdn-simulation:clear-fault")]
-    ClearFault(Call<fault::ClearInput>),
-    #[serde(rename = "qkdn-simulation:list-faults")]
-    ListFaults(Call<Option<fault::ListInput>>),
 }
 
 /// What they answer.
@@ -393,17 +395,7 @@ pub enum Outcome {
     GetMeteringRecords(Answer<RecordsOutput>),
     #[serde(rename = "qkdn-mk:get-key-events")]
     GetKeyEvents(Answer<EventsOutput>),
-    #[serde(rename = "qkdn-simulation:inject-fault")]
-    InjectFault(Answer<fault::InjectOutput>),
-    #[serde(rename = "qkdn-simulation:clear-fault")]
-    ClearFault(Answer<fault::ClearOutput>),
-    #[serde(rename = "qkdn-simulation:list-faults")]
-    ListFaults(Answer<fault::ListOutput>),
 }
-
-/// Mk has no notifications of its own: what a KM tells is a state change, a log event, a threshold crossing or an alarm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Event {}
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]

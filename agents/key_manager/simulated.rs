@@ -7,52 +7,26 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 
-use super::catalogue::{ALARM_TYPES, CAPABILITIES, QUANTITIES, alarm_type};
+use super::KeyManager;
 use super::layer::Layer;
-use super::model::{Action, CONTAINER, Config, Event, Operational, Outcome, Purpose};
-use crate::driver::{Answer, Call, Device, Driver, DriverError, Fact, FactSender, Rules, Sample};
-use crate::fault::{ClearOutput, InjectOutput, ListOutput};
+use super::model::{Action, Config, Operational, Outcome, Purpose};
+use crate::driver::{Answer, Call, Device, Driver, DriverError, Fact, FactSender, Kind, Nothing, Sample};
+use crate::fault::{Fault, FaultStatus};
 use crate::network::{Network, keys};
-
-/// What of a KM's configuration a controller may write, below its container (Y.3804 clauses 8.1 to 8.3).
-pub const CONTROLLED: &[&str] =
-    &["service-state", "km-link/service-state", "km-link/active-channel", "relay-route", "key-policy"];
-
-/// The RPCs of a simulated KM.
-const OPERATIONS: &[&str] = &[
-    "qkdn-mk:run-relay-diagnostic",
-    "qkdn-mk:get-metering-records",
-    "qkdn-mk:get-key-events",
-    "qkdn-simulation:inject-fault",
-    "qkdn-simulation:clear-fault",
-    "qkdn-simulation:list-faults",
-];
 
 /// The [`Driver`] of a KM of a [`Network`].
 #[derive(Debug)]
 pub struct SimulatedKeyManager {
     about: Device,
     network: Arc<Network>,
-    facts: Arc<OnceLock<FactSender<Event>>>,
+    facts: Arc<OnceLock<FactSender<Nothing>>>,
 }
 
 impl SimulatedKeyManager {
     /// The KM of this identifier. Every call of a driver whose KM the network does not have fails.
     pub fn new(network: Arc<Network>, km_id: &str, now: Timestamp) -> Self {
-        let about = Device {
-            resource_id: km_id.to_owned(),
-            container: CONTAINER,
-            kind: "qkdn-types:key-manager",
-            reference_point: "mk",
-            layer: "key-management",
-            quantities: QUANTITIES,
-            alarm_types: ALARM_TYPES,
-            failure: alarm_type::KM_FAILURE,
-            operations: OPERATIONS,
-            capabilities: CAPABILITIES,
-            simulated: true,
-        };
-        let facts: Arc<OnceLock<FactSender<Event>>> = Arc::default();
+        let about = Device { simulated: true, ..KeyManager::device(km_id) };
+        let facts: Arc<OnceLock<FactSender<Nothing>>> = Arc::default();
         let hears = facts.clone();
         network.watch(
             km_id,
@@ -108,21 +82,13 @@ impl SimulatedKeyManager {
 }
 
 impl Driver for SimulatedKeyManager {
-    type Config = Config;
-    type State = Operational;
-    type Action = Action;
-    type Outcome = Outcome;
-    type Event = Event;
+    type Kind = KeyManager;
 
     fn device(&self) -> &Device {
         &self.about
     }
 
-    fn rules(&self, config: &Config) -> Rules {
-        config.rules()
-    }
-
-    fn start(&self, facts: FactSender<Event>) {
+    fn start(&self, facts: FactSender<Nothing>) {
         if self.facts.set(facts).is_err() {
             tracing::warn!("a simulated key manager was started twice; its facts go where they went");
         }
@@ -152,7 +118,7 @@ impl Driver for SimulatedKeyManager {
         })
     }
 
-    async fn act(&self, action: Action, user: &str, now: Timestamp) -> Result<Outcome, DriverError> {
+    async fn act(&self, action: Action, _user: &str, now: Timestamp) -> Result<Outcome, DriverError> {
         match action {
             Action::RunRelayDiagnostic(Call { input }) => {
                 let route = input.and_then(|input| input.route_id);
@@ -167,35 +133,29 @@ impl Driver for SimulatedKeyManager {
                 let output = self.look(now, |keys, km| Ok(keys.key_events(km, &input.unwrap_or_default())))?;
                 Ok(Outcome::GetKeyEvents(Answer { output }))
             }
-            Action::InjectFault(call) => {
-                let fault_id = self.change(now, |keys, km, number| keys.inject(km, call.input, user, number))?;
-                Ok(Outcome::InjectFault(Answer { output: InjectOutput { fault_id } }))
-            }
-            Action::ClearFault(Call { input: which }) => {
-                let cleared = self.change(now, |keys, km, _| keys.clear(km, which.fault_id.as_deref(), user))?;
-                Ok(Outcome::ClearFault(Answer { output: ClearOutput { cleared } }))
-            }
-            Action::ListFaults(_) => {
-                let fault = self.look(now, |keys, km| Ok(keys.faults(km)))?;
-                Ok(Outcome::ListFaults(Answer { output: ListOutput { fault } }))
-            }
         }
+    }
+
+    async fn inject(&self, fault: Fault, user: &str, now: Timestamp) -> Result<String, DriverError> {
+        self.change(now, |keys, km, number| keys.inject(km, fault, user, number))
+    }
+
+    async fn clear(&self, fault_id: Option<&str>, user: &str, now: Timestamp) -> Result<u32, DriverError> {
+        self.change(now, |keys, km, _| keys.clear(km, fault_id, user))
+    }
+
+    async fn faults(&self, now: Timestamp) -> Result<Vec<FaultStatus>, DriverError> {
+        self.look(now, |keys, km| Ok(keys.faults(km)))
     }
 }
 
 /// What YANG cannot say about the configuration of the KM `own`.
 fn check(own: &str, old: &Config, new: &Config) -> Result<(), DriverError> {
-    let illegal = |leaf: String, from, to| {
-        Err(DriverError::Refused { leaf: Some(leaf), reason: format!("{from} does not become {to} in one step") })
-    };
-    if !old.service_state.may_become(new.service_state) {
-        return illegal("service-state".to_owned(), old.service_state, new.service_state);
-    }
+    DriverError::check_step("service-state", old.service_state, new.service_state)?;
     for (place, link) in new.km_link.iter().enumerate() {
         let leaf = |leaf: &str| format!("km-link[name='{}']/{leaf}", link.name);
-        let before = old.km_link.iter().find(|before| before.name == link.name).map(|before| before.service_state);
-        if let Some(before) = before.filter(|before| !before.may_become(link.service_state)) {
-            return illegal(leaf("service-state"), before, link.service_state);
+        if let Some(before) = old.km_link.iter().find(|before| before.name == link.name) {
+            DriverError::check_step(&leaf("service-state"), before.service_state, link.service_state)?;
         }
         if link.peer_km_id == own {
             return Err(DriverError::refused(&leaf("peer-km-id"), "a KM link leads to another KM"));
@@ -206,10 +166,8 @@ fn check(own: &str, old: &Config, new: &Config) -> Result<(), DriverError> {
     }
     for route in &new.relay_route {
         let leaf = |leaf: &str| format!("relay-route[route-id='{}']/{leaf}", route.route_id);
-        let before = old.relay_route.iter().find(|before| before.route_id == route.route_id);
-        let before = before.map(|before| before.service_state);
-        if let Some(before) = before.filter(|before| !before.may_become(route.service_state)) {
-            return illegal(leaf("service-state"), before, route.service_state);
+        if let Some(before) = old.relay_route.iter().find(|before| before.route_id == route.route_id) {
+            DriverError::check_step(&leaf("service-state"), before.service_state, route.service_state)?;
         }
         if route.source_km_id == route.destination_km_id {
             return Err(DriverError::refused(&leaf("destination-km-id"), "the route ends where it begins"));

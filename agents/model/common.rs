@@ -6,7 +6,22 @@ use serde::{Deserialize, Serialize};
 use super::date_and_time;
 use crate::driver::{Call, Device, LogClass, StateChange};
 use crate::event_log::{Entry, Page};
-use crate::state::OperState;
+use crate::state::{AdminState, OperState, ServiceState};
+
+/// `managed-resource` of qkdn-common (Table I.4 rows 1 and 2).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Resource {
+    pub resource_id: String,
+    pub description: String,
+    pub kind: &'static str,
+    pub parent: Option<String>,
+    pub peer: Option<String>,
+    pub admin_state: Option<AdminState>,
+    pub service_state: Option<ServiceState>,
+    pub oper_state: OperState,
+    pub last_change: Option<String>,
+}
 
 /// `management-operation`, as far as a notification fills it.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -1,8 +1,11 @@
-//! The data of the modules that all agents share, as Rust values: ietf-alarms with qkdn-alarms, qkdn-performance, qkdn-common.
+//! The data of the modules that all agents share, as Rust values: ietf-alarms with qkdn-alarms, qkdn-common, qkdn-performance (and
+//! its thresholds), qkdn-types.
 
 pub mod alarms;
 pub mod common;
 pub mod performance;
+pub mod threshold;
+pub mod types;
 
 use jiff::Timestamp;
 

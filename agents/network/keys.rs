@@ -6,9 +6,8 @@ use jiff::Timestamp;
 
 use super::{Network, QkdLink, World};
 use crate::key_manager::layer::{KmPlan, Layer, QkdLinkEnd, QkdLinkPlan, QkdLinkReport};
-use crate::key_manager::model::{
-    Application, Channel, ChannelState, ChannelUse, Config, KeyStore, KmLink, Purpose, RelayRoute,
-};
+use crate::key_manager::model::{Application, Channel, Config, KeyStore, KmLink, Purpose, RelayRoute};
+use crate::model::types::{ChannelState, ChannelUse};
 use crate::topology::{self, MAXIMUM_BITS, MINIMUM_BITS, THRESHOLD_BITS, Topology};
 
 impl Network {

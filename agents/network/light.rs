@@ -7,8 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::optics::{Conditions, Optics};
 use crate::fault::{Fault, FaultStatus, grown};
 use crate::model::date_and_time;
+use crate::model::types::ChannelUse;
 use crate::physics::System;
-use crate::qkd_module::model::{ChannelUse, QuantumChannel};
+use crate::qkd_module::model::QuantumChannel;
 use crate::random::{Drift, Noise};
 
 /// What is to be known of a link's fibre.

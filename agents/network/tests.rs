@@ -1,11 +1,12 @@
 //! The network with the time turned by hand: what both ends of a link see, and what stands between them.
 
 use super::*;
-use crate::driver::{Call, Driver, Fact};
+use crate::driver::{Driver, Fact, Nothing};
 use crate::fault::*;
+use crate::model::types::ChannelUse;
 use crate::qkd_module::SimulatedModule;
 use crate::qkd_module::catalogue::quantity;
-use crate::qkd_module::model::{Action, ChannelUse, Config, Event, KeyGeneration, Outcome, QuantumChannel};
+use crate::qkd_module::model::{Config, KeyGeneration, QuantumChannel};
 use crate::state::{AdminState, OperState, ServiceState};
 
 fn at(second: i64) -> Timestamp {
@@ -52,7 +53,7 @@ fn light_goes_where_a_switch_lets_it() {
 /// A module of link `ab`, driven as its agent would, with what it tells.
 struct End {
     module: SimulatedModule,
-    facts: tokio::sync::mpsc::Receiver<Fact<Event>>,
+    facts: tokio::sync::mpsc::Receiver<Fact<Nothing>>,
 }
 
 impl End {
@@ -63,23 +64,16 @@ impl End {
         End { module, facts }
     }
 
-    async fn act(&self, action: Action, second: i64) -> Outcome {
-        self.module.act(action, "tester", at(second)).await.unwrap()
-    }
-
     async fn inject(&self, fault: Fault, second: i64) {
-        self.act(Action::InjectFault(Box::new(Call { input: fault })), second).await;
+        self.module.inject(fault, "tester", at(second)).await.unwrap();
     }
 
     async fn clear(&self, second: i64) -> u32 {
-        let input = ClearInput { all: true, fault_id: None };
-        let Outcome::ClearFault(answer) = self.act(Action::ClearFault(Call { input }), second).await else { panic!() };
-        answer.output.cleared
+        self.module.clear(None, "tester", at(second)).await.unwrap()
     }
 
     async fn faults(&self, second: i64) -> Vec<FaultStatus> {
-        let Outcome::ListFaults(answer) = self.act(Action::ListFaults(Call::default()), second).await else { panic!() };
-        answer.output.fault
+        self.module.faults(at(second)).await.unwrap()
     }
 
     async fn conditions(&self, second: i64) -> Vec<&'static str> {

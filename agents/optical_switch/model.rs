@@ -4,15 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use super::catalogue::{alarm_type, quantity};
 use crate::alarm::Direction;
-use crate::driver::{Rule, Rules};
-use crate::qkd_module::model::{Equipment, Location, Resource, ThresholdLevels};
+use crate::driver::Rules;
+use crate::model::common::Resource;
+use crate::model::threshold::ThresholdLevels;
+use crate::model::types::{Equipment, Location};
 use crate::state::{AdminState, OperState, ServiceState, is_in_use};
 
 /// The top-level container, `module:name`.
 pub const CONTAINER: &str = "qkdn-mops:optical-switch";
-
-/// The nodes of the container that a controller may write (clause 8.2).
-pub const CONTROLLED: &[&str] = &["service-state", "cross-connect"];
 
 /// `optical-switch-config`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,13 +82,16 @@ pub struct Thresholds {
 
 impl Default for Thresholds {
     fn default() -> Self {
-        let hysteresis = |value| ThresholdLevels { hysteresis: Some(value), ..ThresholdLevels::default() };
         Thresholds {
-            port_insertion_loss: ThresholdLevels { warning: Some(2.0), major: Some(4.0), ..hysteresis(0.5) },
-            optical_power_in: hysteresis(0.5),
-            switching_time: ThresholdLevels { consecutive_samples: 1, ..hysteresis(0.0) },
-            classical_channel_latency: hysteresis(0.0),
-            module_temperature: ThresholdLevels { major: Some(65.0), ..hysteresis(2.0) },
+            port_insertion_loss: ThresholdLevels {
+                warning: Some(2.0),
+                major: Some(4.0),
+                ..ThresholdLevels::without_levels(0.5)
+            },
+            optical_power_in: ThresholdLevels::without_levels(0.5),
+            switching_time: ThresholdLevels { consecutive_samples: 1, ..ThresholdLevels::without_levels(0.0) },
+            classical_channel_latency: ThresholdLevels::without_levels(0.0),
+            module_temperature: ThresholdLevels { major: Some(65.0), ..ThresholdLevels::without_levels(2.0) },
         }
     }
 }
@@ -99,28 +101,19 @@ impl Config {
     pub fn rules(&self) -> Rules {
         use Direction::{Falling, Rising};
         let t = &self.thresholds;
-        let rules = [
-            (&t.port_insertion_loss, Rising, quantity::PORT_INSERTION_LOSS, alarm_type::INSERTION_LOSS_HIGH, ""),
-            (&t.optical_power_in, Falling, quantity::OPTICAL_POWER_IN, alarm_type::OPTICAL_POWER_LOW, ""),
-            (&t.switching_time, Rising, quantity::SWITCHING_TIME, alarm_type::SWITCH_FAULT, "switching-time"),
-            (
-                &t.classical_channel_latency,
+        let thresholds = [
+            t.port_insertion_loss.rule(Rising, quantity::PORT_INSERTION_LOSS, alarm_type::INSERTION_LOSS_HIGH, ""),
+            t.optical_power_in.rule(Falling, quantity::OPTICAL_POWER_IN, alarm_type::OPTICAL_POWER_LOW, ""),
+            t.switching_time.rule(Rising, quantity::SWITCHING_TIME, alarm_type::SWITCH_FAULT, "switching-time"),
+            t.classical_channel_latency.rule(
                 Rising,
                 quantity::CLASSICAL_CHANNEL_LATENCY,
                 alarm_type::CLASSICAL_CHANNEL_FAILURE,
                 "latency",
             ),
-            (&t.module_temperature, Rising, quantity::MODULE_TEMPERATURE, alarm_type::MODULE_TEMPERATURE, ""),
+            t.module_temperature.rule(Rising, quantity::MODULE_TEMPERATURE, alarm_type::MODULE_TEMPERATURE, ""),
         ];
-        let rule = |(levels, direction, quantity, alarm_type, qualifier): (&ThresholdLevels, _, _, _, _)| Rule {
-            quantity,
-            alarm_type: Some(alarm_type),
-            qualifier,
-            threshold: levels.threshold(direction),
-        };
-        let enabled = rules.into_iter().filter(|(levels, ..)| levels.enabled);
-        let thresholds = enabled.map(rule).filter(|rule| !rule.threshold.levels.is_empty()).collect();
-        Rules { sampling: std::time::Duration::from_secs(self.sampling_interval.into()), thresholds }
+        Rules::new(self.sampling_interval, thresholds)
     }
 
     /// The connections that ought to be made: in service, in a device that is in use, between enabled ports.

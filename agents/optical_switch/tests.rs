@@ -8,8 +8,7 @@ use tokio::sync::mpsc::Receiver;
 
 use super::SimulatedSwitch;
 use crate::alarm::AlarmList;
-use crate::chassis::Action;
-use crate::driver::{Call, Driver, Fact, facts};
+use crate::driver::{ConfigOf, Driver, EventOf, Fact, Kind, facts};
 use crate::fault::{Fault, PortFailure};
 use crate::key_manager::simulated::SimulatedKeyManager;
 use crate::network::Network;
@@ -27,9 +26,9 @@ fn at(second: i64) -> Timestamp {
 /// A driver and what its agent would make of it.
 struct Watched<D: Driver> {
     driver: D,
-    config: D::Config,
+    config: ConfigOf<D>,
     surveillance: Surveillance,
-    facts: Receiver<Fact<D::Event>>,
+    facts: Receiver<Fact<EventOf<D>>>,
 }
 
 impl<D: Driver> Watched<D> {
@@ -39,13 +38,13 @@ impl<D: Driver> Watched<D> {
         let schema = agent_schema(base_modules(Schema::builder()), &[module], true).unwrap();
         let plan = topology.agents().into_iter().find(|plan| plan.resource_id == device.resource_id).unwrap();
         let tree = json::read(&schema, &plan.initial.to_string()).unwrap();
-        let config: D::Config = from_path(&tree, &format!("/{}", device.container)).unwrap().unwrap();
+        let config: ConfigOf<D> = from_path(&tree, &format!("/{}", device.container)).unwrap().unwrap();
         let (sender, facts) = facts();
         driver.start(sender);
-        driver.check(&D::Config::clone(&config), &config).unwrap();
+        driver.check(&ConfigOf::<D>::clone(&config), &config).unwrap();
         driver.configure(config.clone(), at(0)).await.unwrap();
         let performance = Performance::new(jiff::SignedDuration::ZERO);
-        let surveillance = Surveillance::new(&device, driver.rules(&config), AlarmList::default(), performance);
+        let surveillance = Surveillance::new(&device, D::Kind::rules(&config), AlarmList::default(), performance);
         Watched { driver, config, surveillance, facts }
     }
 
@@ -91,8 +90,7 @@ async fn a_failed_port_is_alarmed_where_it_is_felt_and_cleared_by_a_spare_one() 
     receiver.was_woken();
 
     let fault = Fault { port_failure: Some(PortFailure { port: "p1".to_owned(), loss: 200.0 }), ..Fault::default() };
-    let action = Action::InjectFault(Box::new(Call { input: fault }));
-    switch.driver.act(action, "tester", at(91)).await.unwrap();
+    switch.driver.inject(fault, "tester", at(91)).await.unwrap();
     assert!(transmitter.was_woken() && receiver.was_woken(), "nobody waits for a sample");
     let down = [format!("qkdn-alarms:qkd-link-down {}", topology.link_id("bc"))];
     assert_eq!((transmitter.alarms(92).await, receiver.alarms(92).await), (down.to_vec(), down.to_vec()));

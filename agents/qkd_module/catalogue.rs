@@ -1,17 +1,15 @@
 //! What a QKD module measures (Table I.4 rows 3 and 4) and the alarms it can have (rows 7 and 8).
 
-use crate::alarm::Severity::{self, Critical, Major, Minor, Warning};
+use crate::alarm::Severity::{Critical, Major, Minor, Warning};
+use crate::catalogue::{THRESHOLD, alarm, counter, gauge};
 use crate::driver::AlarmType;
-use crate::performance::{Kind, Quantity};
+use crate::performance::Quantity;
 
 /// Names of the quantities, identities of qkdn-performance.
 pub mod quantity {
-    macro_rules! identities {
-        ($($constant:ident = $name:literal),* $(,)?) => {
-            $(pub const $constant: &str = concat!("qkdn-performance:", $name);)*
-        };
-    }
-    identities! {
+    use crate::catalogue::identities;
+
+    identities! { "qkdn-performance":
         SECRET_KEY_RATE = "secret-key-rate",
         EFFECTIVE_SECRET_KEY_RATE = "effective-secret-key-rate",
         QBER = "qber",
@@ -43,12 +41,9 @@ pub mod quantity {
 
 /// Names of the alarm types, identities of qkdn-alarms.
 pub mod alarm_type {
-    macro_rules! identities {
-        ($($constant:ident = $name:literal),* $(,)?) => {
-            $(pub const $constant: &str = concat!("qkdn-alarms:", $name);)*
-        };
-    }
-    identities! {
+    use crate::catalogue::identities;
+
+    identities! { "qkdn-alarms":
         QKD_LINK_DOWN = "qkd-link-down",
         QBER_THRESHOLD_EXCEEDED = "qber-threshold-exceeded",
         QBER_ABORT = "qber-abort",
@@ -70,14 +65,6 @@ pub mod alarm_type {
         MODULE_FAULT = "module-fault",
         AUTHENTICATION_KEY_LOW = "authentication-key-low",
     }
-}
-
-const fn gauge(identity: &'static str, unit: &'static str, description: &'static str) -> Quantity {
-    Quantity { identity, description, unit, kind: Kind::Gauge }
-}
-
-const fn counter(identity: &'static str, unit: &'static str, description: &'static str) -> Quantity {
-    Quantity { identity, description, unit, kind: Kind::Counter }
 }
 
 pub static QUANTITIES: &[Quantity] = &[
@@ -112,17 +99,6 @@ pub static QUANTITIES: &[Quantity] = &[
     counter(quantity::KEY_BLOCK_FAILURES, "count", "Key blocks discarded"),
     gauge(quantity::AUTHENTICATION_KEY_REMAINING, "bit", "Key left to authenticate the classical channel"),
 ];
-
-const fn alarm(
-    identity: &'static str,
-    class: &'static str,
-    severities: &'static [Severity],
-    description: &'static str,
-) -> AlarmType {
-    AlarmType { identity, description, class, will_clear: true, severities }
-}
-
-const THRESHOLD: &[Severity] = &[Warning, Major, Critical];
 
 pub static ALARM_TYPES: &[AlarmType] = &[
     alarm(

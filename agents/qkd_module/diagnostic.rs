@@ -1,6 +1,7 @@
 //! The link diagnostic (Y.3804 clause 10.1.1 step 3): from what both ends measure to a probable cause. Knows measurements, not faults.
 
-use super::model::{ChannelState, Measured, ProbableCause, Test, TestOutcome, TestResult};
+use super::model::{Measured, ProbableCause, Test, TestOutcome, TestResult};
+use crate::model::types::ChannelState;
 use crate::physics::{System, transmittance};
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Which faults of qkdn-simulation a simulated QKD module can have.
 
 use crate::driver::DriverError;
-pub use crate::fault::*;
+use crate::fault::{DetectorFailure, Fault};
 
 /// The kinds of faults of a QKD module.
 const KINDS: &[&str] = &[

@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::{alarm_type, quantity};
-use super::fault;
-use crate::alarm::{Direction, Severity, Threshold};
-use crate::driver::{Answer, Call, Rule, Rules};
+use crate::alarm::Direction;
+use crate::driver::{Answer, Call, Rules};
+use crate::model::common::Resource;
+use crate::model::threshold::ThresholdLevels;
+use crate::model::types::{ChannelState, ChannelUse, Equipment, Location};
 use crate::state::{AdminState, OperState, ServiceState};
 
 /// The top-level container, `module:name`.
@@ -52,15 +54,6 @@ impl Default for Config {
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", default)]
-pub struct Location {
-    pub node: Option<String>,
-    pub site: Option<String>,
-    pub latitude: Option<f64>,
-    pub longitude: Option<f64>,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
@@ -77,6 +70,8 @@ pub struct Link {
     pub length: Option<f64>,
     /// dB
     pub expected_attenuation: Option<f64>,
+    /// Group of links that protect each other.
+    pub protection_group: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,14 +87,6 @@ pub struct QuantumChannel {
     pub port: Option<String>,
     #[serde(default = "yes")]
     pub enabled: bool,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ChannelUse {
-    #[default]
-    Primary,
-    Backup,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -133,59 +120,23 @@ pub struct Thresholds {
     pub authentication_key_remaining: ThresholdLevels,
 }
 
-/// One threshold, in the unit of its quantity.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", default)]
-pub struct ThresholdLevels {
-    pub enabled: bool,
-    pub consecutive_samples: u8,
-    pub warning: Option<f64>,
-    pub major: Option<f64>,
-    pub critical: Option<f64>,
-    pub hysteresis: Option<f64>,
-}
-
-impl Default for ThresholdLevels {
-    fn default() -> Self {
-        ThresholdLevels {
-            enabled: true,
-            consecutive_samples: 3,
-            warning: None,
-            major: None,
-            critical: None,
-            hysteresis: None,
-        }
-    }
-}
-
 impl Default for Thresholds {
     fn default() -> Self {
-        let hysteresis = |value| ThresholdLevels { hysteresis: Some(value), ..ThresholdLevels::default() };
         Thresholds {
-            qber: ThresholdLevels { warning: Some(5.0), major: Some(8.0), critical: Some(11.0), ..hysteresis(0.5) },
-            channel_loss: hysteresis(0.5),
-            secret_key_rate: hysteresis(0.0),
-            visibility: ThresholdLevels { warning: Some(90.0), ..hysteresis(0.5) },
-            dark_count_rate: hysteresis(0.0),
-            laser_power: hysteresis(0.5),
-            module_temperature: ThresholdLevels { major: Some(65.0), ..hysteresis(2.0) },
-            detector_temperature: hysteresis(1.0),
-            authentication_key_remaining: hysteresis(0.0),
-        }
-    }
-}
-
-impl ThresholdLevels {
-    pub fn threshold(&self, direction: Direction) -> Threshold {
-        let levels =
-            [(Severity::Warning, self.warning), (Severity::Major, self.major), (Severity::Critical, self.critical)];
-        let samples = self.consecutive_samples.into();
-        Threshold {
-            direction,
-            levels: levels.into_iter().filter_map(|(severity, level)| level.map(|level| (severity, level))).collect(),
-            hysteresis: self.hysteresis.unwrap_or(0.0),
-            raise_after: samples,
-            clear_after: samples,
+            qber: ThresholdLevels {
+                warning: Some(5.0),
+                major: Some(8.0),
+                critical: Some(11.0),
+                ..ThresholdLevels::without_levels(0.5)
+            },
+            channel_loss: ThresholdLevels::without_levels(0.5),
+            secret_key_rate: ThresholdLevels::without_levels(0.0),
+            visibility: ThresholdLevels { warning: Some(90.0), ..ThresholdLevels::without_levels(0.5) },
+            dark_count_rate: ThresholdLevels::without_levels(0.0),
+            laser_power: ThresholdLevels::without_levels(0.5),
+            module_temperature: ThresholdLevels { major: Some(65.0), ..ThresholdLevels::without_levels(2.0) },
+            detector_temperature: ThresholdLevels::without_levels(1.0),
+            authentication_key_remaining: ThresholdLevels::without_levels(0.0),
         }
     }
 }
@@ -195,38 +146,28 @@ impl Config {
     pub fn rules(&self) -> Rules {
         use Direction::{Falling, Rising};
         let t = &self.thresholds;
-        let rules = [
-            (&t.qber, Rising, quantity::QBER, alarm_type::QBER_THRESHOLD_EXCEEDED, ""),
-            (&t.channel_loss, Rising, quantity::CHANNEL_LOSS, alarm_type::QUANTUM_CHANNEL_LOSS_HIGH, ""),
-            (&t.secret_key_rate, Falling, quantity::SECRET_KEY_RATE, alarm_type::SKR_LOW, ""),
-            (&t.visibility, Falling, quantity::VISIBILITY, alarm_type::VISIBILITY_LOW, ""),
-            (&t.dark_count_rate, Rising, quantity::DARK_COUNT_RATE, alarm_type::DARK_COUNT_HIGH, ""),
-            (&t.laser_power, Falling, quantity::LASER_POWER, alarm_type::LASER_FAULT, ""),
-            (&t.module_temperature, Rising, quantity::MODULE_TEMPERATURE, alarm_type::MODULE_TEMPERATURE, ""),
-            (
-                &t.detector_temperature,
+        let thresholds = [
+            t.qber.rule(Rising, quantity::QBER, alarm_type::QBER_THRESHOLD_EXCEEDED, ""),
+            t.channel_loss.rule(Rising, quantity::CHANNEL_LOSS, alarm_type::QUANTUM_CHANNEL_LOSS_HIGH, ""),
+            t.secret_key_rate.rule(Falling, quantity::SECRET_KEY_RATE, alarm_type::SKR_LOW, ""),
+            t.visibility.rule(Falling, quantity::VISIBILITY, alarm_type::VISIBILITY_LOW, ""),
+            t.dark_count_rate.rule(Rising, quantity::DARK_COUNT_RATE, alarm_type::DARK_COUNT_HIGH, ""),
+            t.laser_power.rule(Falling, quantity::LASER_POWER, alarm_type::LASER_FAULT, ""),
+            t.module_temperature.rule(Rising, quantity::MODULE_TEMPERATURE, alarm_type::MODULE_TEMPERATURE, ""),
+            t.detector_temperature.rule(
                 Rising,
                 quantity::DETECTOR_TEMPERATURE,
                 alarm_type::MODULE_TEMPERATURE,
                 "detector",
             ),
-            (
-                &t.authentication_key_remaining,
+            t.authentication_key_remaining.rule(
                 Falling,
                 quantity::AUTHENTICATION_KEY_REMAINING,
                 alarm_type::AUTHENTICATION_KEY_LOW,
                 "",
             ),
         ];
-        let rule = |(levels, direction, quantity, alarm_type, qualifier): (&ThresholdLevels, _, _, _, _)| Rule {
-            quantity,
-            alarm_type: Some(alarm_type),
-            qualifier,
-            threshold: levels.threshold(direction),
-        };
-        let enabled = rules.into_iter().filter(|(levels, ..)| levels.enabled);
-        let thresholds = enabled.map(rule).filter(|rule| !rule.threshold.levels.is_empty()).collect();
-        Rules { sampling: std::time::Duration::from_secs(self.sampling_interval.into()), thresholds }
+        Rules::new(self.sampling_interval, thresholds)
     }
 
     /// The quantum channel in use: the one commanded, else the first enabled one, primary before backup.
@@ -302,31 +243,11 @@ pub enum SynchronizationState {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum ChannelState {
-    #[default]
-    Unknown,
-    Up,
-    Degraded,
-    Down,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
 pub enum KeyGeneration {
     Running,
     #[default]
     Stopped,
     Aborted,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Equipment {
-    pub vendor: String,
-    pub model: String,
-    pub serial_number: String,
-    pub hardware_revision: String,
-    pub software_revision: String,
 }
 
 /// `qkd-module-counters`.
@@ -359,32 +280,11 @@ pub struct Security {
     pub eavesdropping_suspicions: u64,
 }
 
-/// `managed-resource` of qkdn-common (Table I.4 rows 1 and 2).
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Resource {
-    pub resource_id: String,
-    pub description: String,
-    pub kind: &'static str,
-    pub parent: Option<String>,
-    pub peer: Option<String>,
-    pub admin_state: Option<AdminState>,
-    pub service_state: Option<ServiceState>,
-    pub oper_state: OperState,
-    pub last_change: Option<String>,
-}
-
-/// The RPCs that a QKD module answers.
+/// The RPCs of a QKD module.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub enum Action {
     #[serde(rename = "qkdn-mq:run-link-diagnostic")]
     RunLinkDiagnostic(Call<DiagnosticInput>),
-    #[serde(rename = "qkdn-simulation:inject-fault")]
-    InjectFault(Box<Call<fault::Fault>>),
-    #[serde(rename = "qkdn-simulation:clear-fault")]
-    ClearFault(Call<fault::ClearInput>),
-    #[serde(rename = "qkdn-simulation:list-faults")]
-    ListFaults(Call<Option<fault::ListInput>>),
 }
 
 /// What they answer.
@@ -392,17 +292,7 @@ pub enum Action {
 pub enum Outcome {
     #[serde(rename = "qkdn-mq:run-link-diagnostic")]
     RunLinkDiagnostic(Box<Answer<DiagnosticOutput>>),
-    #[serde(rename = "qkdn-simulation:inject-fault")]
-    InjectFault(Answer<fault::InjectOutput>),
-    #[serde(rename = "qkdn-simulation:clear-fault")]
-    ClearFault(Answer<fault::ClearOutput>),
-    #[serde(rename = "qkdn-simulation:list-faults")]
-    ListFaults(Answer<fault::ListOutput>),
 }
-
-/// Mq has no notifications of its own: what a module tells is a state change, a log event, a threshold crossing or an alarm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Event {}
 
 /// Input of `run-link-diagnostic`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

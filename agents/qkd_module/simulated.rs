@@ -11,22 +11,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::catalogue::{ALARM_TYPES, CAPABILITIES, QUANTITIES, alarm_type};
-use super::fault::{ClearOutput, InjectOutput, ListOutput};
-use super::model::{Action, CONTAINER, Config, Event, Operational, Outcome, Role};
-use crate::driver::{Answer, Call, Device, Driver, DriverError, FactSender, Rules, Sample};
+use super::QkdModule;
+use super::model::{Action, Config, Operational, Outcome, Role};
+use crate::driver::{Answer, Call, Device, Driver, DriverError, FactSender, Kind, Nothing, Sample};
+use crate::fault::{Fault, FaultStatus};
 use crate::network::{Network, QkdLink};
 use crate::physics::System;
 
 pub(crate) use device::{SimulatedDevice, configured};
-
-/// The RPCs of a simulated module.
-const OPERATIONS: &[&str] = &[
-    "qkdn-mq:run-link-diagnostic",
-    "qkdn-simulation:inject-fault",
-    "qkdn-simulation:clear-fault",
-    "qkdn-simulation:list-faults",
-];
 
 /// What a simulated module with a link of its own is, for good.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,19 +55,7 @@ impl SimulatedModule {
     /// The module of this resource identifier; none where no link of the network has it.
     pub fn of(network: Arc<Network>, module_id: &str) -> Option<Self> {
         let (link, end) = network.place_of_module(module_id)?;
-        let about = Device {
-            resource_id: module_id.to_owned(),
-            container: CONTAINER,
-            kind: "qkdn-types:qkd-module",
-            reference_point: "mq",
-            layer: "quantum",
-            quantities: QUANTITIES,
-            alarm_types: ALARM_TYPES,
-            failure: alarm_type::MODULE_FAULT,
-            operations: OPERATIONS,
-            capabilities: CAPABILITIES,
-            simulated: true,
-        };
+        let about = Device { simulated: true, ..QkdModule::device(module_id) };
         Some(SimulatedModule { about, network, link, end })
     }
 
@@ -91,21 +71,13 @@ impl SimulatedModule {
 }
 
 impl Driver for SimulatedModule {
-    type Config = Config;
-    type State = Operational;
-    type Action = Action;
-    type Outcome = Outcome;
-    type Event = Event;
+    type Kind = QkdModule;
 
     fn device(&self) -> &Device {
         &self.about
     }
 
-    fn rules(&self, config: &Config) -> Rules {
-        config.rules()
-    }
-
-    fn start(&self, facts: FactSender<Event>) {
+    fn start(&self, facts: FactSender<Nothing>) {
         self.network.at_link(self.link, |link| link.device_mut(self.end).start(facts));
     }
 
@@ -126,7 +98,7 @@ impl Driver for SimulatedModule {
         Ok(self.read(now, SimulatedDevice::operational))
     }
 
-    async fn act(&self, action: Action, user: &str, now: Timestamp) -> Result<Outcome, DriverError> {
+    async fn act(&self, action: Action, _user: &str, now: Timestamp) -> Result<Outcome, DriverError> {
         match action {
             Action::RunLinkDiagnostic(Call { input }) => {
                 self.read(now, |device| device.check_link(input.link_id.as_deref()))?;
@@ -136,17 +108,18 @@ impl Driver for SimulatedModule {
                 let output = self.read(ended, |device| device.diagnose(&input.test, now));
                 Ok(Outcome::RunLinkDiagnostic(Box::new(Answer { output })))
             }
-            Action::InjectFault(call) => {
-                let fault_id = self.change(now, |link, numbers| link.inject(self.end, call.input, user, numbers))?;
-                Ok(Outcome::InjectFault(Answer { output: InjectOutput { fault_id } }))
-            }
-            Action::ClearFault(Call { input: which }) => {
-                let cleared = self.change(now, |link, _| link.clear(self.end, which.fault_id.as_deref(), user))?;
-                Ok(Outcome::ClearFault(Answer { output: ClearOutput { cleared } }))
-            }
-            Action::ListFaults(_) => Ok(Outcome::ListFaults(Answer {
-                output: ListOutput { fault: self.network.with_link(self.link, now, |link| link.faults(self.end)) },
-            })),
         }
+    }
+
+    async fn inject(&self, fault: Fault, user: &str, now: Timestamp) -> Result<String, DriverError> {
+        self.change(now, |link, numbers| link.inject(self.end, fault, user, numbers))
+    }
+
+    async fn clear(&self, fault_id: Option<&str>, user: &str, now: Timestamp) -> Result<u32, DriverError> {
+        self.change(now, |link, _| link.clear(self.end, fault_id, user))
+    }
+
+    async fn faults(&self, now: Timestamp) -> Result<Vec<FaultStatus>, DriverError> {
+        Ok(self.network.with_link(self.link, now, |link| link.faults(self.end)))
     }
 }

@@ -1,27 +1,32 @@
 //! What a quantum relay point measures and the alarms it can have.
 
-use crate::alarm::Severity::{self, Critical, Major, Warning};
+use crate::alarm::Severity::Critical;
+use crate::catalogue::{THRESHOLD, alarm, gauge};
 use crate::driver::AlarmType;
-use crate::performance::{Kind, Quantity};
+use crate::performance::Quantity;
 
 /// Names of the quantities, identities of qkdn-performance.
 pub mod quantity {
-    pub const QBER: &str = "qkdn-performance:qber";
-    pub const CHANNEL_LOSS: &str = "qkdn-performance:channel-loss";
-    pub const EXPECTED_ATTENUATION: &str = "qkdn-performance:expected-attenuation";
-    pub const MODULE_TEMPERATURE: &str = "qkdn-performance:module-temperature";
+    use crate::catalogue::identities;
+
+    identities! { "qkdn-performance":
+        QBER = "qber",
+        CHANNEL_LOSS = "channel-loss",
+        EXPECTED_ATTENUATION = "expected-attenuation",
+        MODULE_TEMPERATURE = "module-temperature",
+    }
 }
 
 /// Names of the alarm types, identities of qkdn-alarms.
 pub mod alarm_type {
-    pub const RELAY_POINT_FAULT: &str = "qkdn-alarms:relay-point-fault";
-    pub const QBER_THRESHOLD_EXCEEDED: &str = "qkdn-alarms:qber-threshold-exceeded";
-    pub const QUANTUM_CHANNEL_LOSS_HIGH: &str = "qkdn-alarms:quantum-channel-loss-high";
-    pub const MODULE_TEMPERATURE: &str = "qkdn-alarms:module-temperature";
-}
+    use crate::catalogue::identities;
 
-const fn gauge(identity: &'static str, unit: &'static str, description: &'static str) -> Quantity {
-    Quantity { identity, description, unit, kind: Kind::Gauge }
+    identities! { "qkdn-alarms":
+        RELAY_POINT_FAULT = "relay-point-fault",
+        QBER_THRESHOLD_EXCEEDED = "qber-threshold-exceeded",
+        QUANTUM_CHANNEL_LOSS_HIGH = "quantum-channel-loss-high",
+        MODULE_TEMPERATURE = "module-temperature",
+    }
 }
 
 pub static QUANTITIES: &[Quantity] = &[
@@ -30,17 +35,6 @@ pub static QUANTITIES: &[Quantity] = &[
     gauge(quantity::EXPECTED_ATTENUATION, "dB", "Attenuation of the span that the configuration expects"),
     gauge(quantity::MODULE_TEMPERATURE, "celsius", "Temperature of the relay point"),
 ];
-
-const fn alarm(
-    identity: &'static str,
-    class: &'static str,
-    severities: &'static [Severity],
-    description: &'static str,
-) -> AlarmType {
-    AlarmType { identity, description, class, will_clear: true, severities }
-}
-
-const THRESHOLD: &[Severity] = &[Warning, Major, Critical];
 
 pub static ALARM_TYPES: &[AlarmType] = &[
     alarm(alarm_type::RELAY_POINT_FAULT, "equipment", &[Critical], "The quantum relay point fails"),

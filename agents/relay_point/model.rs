@@ -4,15 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use super::catalogue::{alarm_type, quantity};
 use crate::alarm::Direction;
-use crate::driver::{Rule, Rules};
-use crate::qkd_module::model::{ChannelState, ChannelUse, Equipment, Location, Resource, ThresholdLevels};
+use crate::driver::Rules;
+use crate::model::common::Resource;
+use crate::model::threshold::ThresholdLevels;
+use crate::model::types::{ChannelState, ChannelUse, Equipment, Location};
 use crate::state::{AdminState, OperState, ServiceState, is_in_use};
 
 /// The top-level container, `module:name`.
 pub const CONTAINER: &str = "qkdn-mqrp:relay-point";
-
-/// The nodes of the container that a controller may write (clause 8.2).
-pub const CONTROLLED: &[&str] = &["service-state", "relay"];
 
 /// `relay-point-config`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,11 +77,15 @@ pub struct Thresholds {
 
 impl Default for Thresholds {
     fn default() -> Self {
-        let hysteresis = |value| ThresholdLevels { hysteresis: Some(value), ..ThresholdLevels::default() };
         Thresholds {
-            qber: ThresholdLevels { warning: Some(5.0), major: Some(8.0), critical: Some(11.0), ..hysteresis(0.5) },
-            channel_loss: hysteresis(0.5),
-            module_temperature: ThresholdLevels { major: Some(65.0), ..hysteresis(2.0) },
+            qber: ThresholdLevels {
+                warning: Some(5.0),
+                major: Some(8.0),
+                critical: Some(11.0),
+                ..ThresholdLevels::without_levels(0.5)
+            },
+            channel_loss: ThresholdLevels::without_levels(0.5),
+            module_temperature: ThresholdLevels { major: Some(65.0), ..ThresholdLevels::without_levels(2.0) },
         }
     }
 }
@@ -90,21 +93,14 @@ impl Default for Thresholds {
 impl Config {
     /// What of it concerns the agent.
     pub fn rules(&self) -> Rules {
+        use Direction::Rising;
         let t = &self.thresholds;
-        let rules = [
-            (&t.qber, quantity::QBER, alarm_type::QBER_THRESHOLD_EXCEEDED),
-            (&t.channel_loss, quantity::CHANNEL_LOSS, alarm_type::QUANTUM_CHANNEL_LOSS_HIGH),
-            (&t.module_temperature, quantity::MODULE_TEMPERATURE, alarm_type::MODULE_TEMPERATURE),
+        let thresholds = [
+            t.qber.rule(Rising, quantity::QBER, alarm_type::QBER_THRESHOLD_EXCEEDED, ""),
+            t.channel_loss.rule(Rising, quantity::CHANNEL_LOSS, alarm_type::QUANTUM_CHANNEL_LOSS_HIGH, ""),
+            t.module_temperature.rule(Rising, quantity::MODULE_TEMPERATURE, alarm_type::MODULE_TEMPERATURE, ""),
         ];
-        let rule = |(levels, quantity, alarm_type): (&ThresholdLevels, _, _)| Rule {
-            quantity,
-            alarm_type: Some(alarm_type),
-            qualifier: "",
-            threshold: levels.threshold(Direction::Rising),
-        };
-        let enabled = rules.into_iter().filter(|(levels, ..)| levels.enabled);
-        let thresholds = enabled.map(rule).filter(|rule| !rule.threshold.levels.is_empty()).collect();
-        Rules { sampling: std::time::Duration::from_secs(self.sampling_interval.into()), thresholds }
+        Rules::new(self.sampling_interval, thresholds)
     }
 
     /// The pairs that ought to be joined, those of primary use first.

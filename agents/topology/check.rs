@@ -120,6 +120,7 @@ impl Topology {
         }
         for link in &self.links {
             check_name("link", &link.name)?;
+            link.protection_group.as_ref().map_or(Ok(()), |group| check_name("protection-group", group))?;
             agent(format!("{}-tx", link.name), format!("link {}", link.name))?;
             agent(format!("{}-rx", link.name), format!("link {}", link.name))?;
         }

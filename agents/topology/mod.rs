@@ -89,6 +89,7 @@ pub struct Link {
     /// A second fibre of the same length and loss to switch to.
     #[serde(default, skip_serializing_if = "is_false")]
     pub backup_channel: bool,
+    /// With which others it protects; those between the same two nodes where absent.
     pub protection_group: Option<String>,
     /// What the light passes on its way, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -275,6 +276,15 @@ impl Topology {
     /// The QKD links between two nodes, whichever way round.
     pub fn links_between(&self, one: &str, other: &str) -> impl Iterator<Item = &Link> {
         self.links.iter().filter(move |l| (l.from == one && l.to == other) || (l.from == other && l.to == one))
+    }
+
+    /// The group of redundant links that a link is of: the one that its entry names, or else that of all links between its two nodes, which
+    /// the first of them names or gives its own name. None where it stands alone.
+    pub fn protection_group<'t>(&'t self, link: &'t Link) -> Option<&'t str> {
+        let mut beside = self.links_between(&link.from, &link.to);
+        let first = beside.next().filter(|_| beside.next().is_some());
+        let common = || first.map(|first| first.protection_group.as_deref().unwrap_or(&first.name));
+        link.protection_group.as_deref().or_else(common)
     }
 
     /// The QKD system of a link.

@@ -133,6 +133,9 @@ impl Topology {
             },
             "quantum-channel": channels,
         });
+        if let Some(group) = self.protection_group(link) {
+            module["link"]["protection-group"] = group.into();
+        }
         if let Some(thresholds) = link.thresholds.map(Thresholds::to_json) {
             module["thresholds"] = thresholds;
         }

@@ -49,6 +49,37 @@ fn every_plan_is_a_valid_configuration() {
     }
 }
 
+#[test]
+fn redundant_links_protect_each_other() {
+    let link = |name: &str, from: &str, to: &str, group: &str| {
+        format!("[[link]]\nname = '{name}'\nfrom = '{from}'\nto = '{to}'\nlength-km = 10.0\n{group}\n")
+    };
+    let node = |name| format!("[[node]]\nname = '{name}'\nlatitude = 48.0\nlongitude = 16.0\n");
+    let text = ["name = 't'\n".to_owned()].into_iter().chain(["a", "b", "c"].map(node)).chain([
+        link("ab-1", "a", "b", ""),
+        link("ab-2", "b", "a", ""),
+        link("ab-3", "a", "b", "protection-group = 'other'"),
+        link("bc", "b", "c", ""),
+        link("ca", "c", "a", "protection-group = 'other'"),
+    ]);
+    let topology = Topology::parse(&text.collect::<String>(), "t.toml").unwrap();
+    let schema = schema();
+    let groups: Vec<(String, Option<String>)> = topology
+        .agents()
+        .iter()
+        .filter(|plan| plan.kind == AgentKind::QkdModule)
+        .map(|plan| {
+            let config: Config = from_path(&configuration(plan, &schema), "/qkdn-mq:qkd-module").unwrap().unwrap();
+            (plan.name.clone(), config.link.protection_group)
+        })
+        .collect();
+    let both =
+        |link: &str, group: Option<&str>| ["tx", "rx"].map(|end| (format!("{link}-{end}"), group.map(str::to_owned)));
+    let wanted =
+        [("ab-1", Some("ab-1")), ("ab-2", Some("ab-1")), ("ab-3", Some("other")), ("bc", None), ("ca", Some("other"))];
+    assert_eq!(groups, wanted.map(|(link, group)| both(link, group)).concat());
+}
+
 /// Ten minutes of every topology: every link makes key, and no agent of a module would raise an alarm.
 #[tokio::test]
 async fn at_rest_every_link_makes_key_and_nothing_is_alarming() {
@@ -62,7 +93,7 @@ async fn at_rest_every_link_makes_key_and_nothing_is_alarming() {
             let config = from_path(&configuration(plan, &schema), "/qkdn-mq:qkd-module").unwrap().unwrap();
             module.check(&Config::default(), &config).unwrap();
             let performance = Performance::new(SignedDuration::from_secs(1));
-            let rules = module.rules(&config);
+            let rules = config.rules();
             let surveillance = Surveillance::new(module.device(), rules, AlarmList::default(), performance);
             module.configure(config, at(0)).await.unwrap();
             modules.push((module, surveillance));

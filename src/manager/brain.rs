@@ -16,8 +16,9 @@ use crate::input::{Answer, Effect, Input, Notification, Recovered};
 use crate::inventory::Inventory;
 use crate::layout::Layout;
 use crate::model::{DeviceName, Kind, Plan, ResourceId};
+use crate::procedure::Network as View;
 use crate::procedure::configuration::{Configuration, Correlated};
-use crate::procedure::link_failure::{LinkFailures, Network as View};
+use crate::procedure::link_failure::LinkFailures;
 use crate::record::{self, DeviceState, Inconsistency, Record, RunState};
 use crate::topology::{self, Latest, Reports};
 

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::connection::Devices;
 use crate::input::Input;
 use crate::model::{DeviceName, Kind};
-use crate::record::{Granularity, Record};
+use crate::record::{Granularity, Information, Record};
 use crate::shell::{Inputs, Stopped};
 use crate::store::Store;
 
@@ -24,6 +24,11 @@ const AT_ONCE: usize = 16;
 
 /// One device may take so long; then the sweep goes on without it.
 const PER_DEVICE: Duration = Duration::from_secs(60);
+
+/// What was collected from so many devices, or for so long, goes to the brain together, so that it is written together: neighbouring rows
+/// share pages, and a commit for each device would write each page again and again.
+const TOGETHER: usize = 256;
+const TOGETHER_FOR: Duration = Duration::from_secs(1);
 
 /// Devices need a moment after an interval has ended before they have it.
 const AFTER_THE_END: i64 = 5;
@@ -83,6 +88,7 @@ struct Series {
 struct Outcome {
     device: DeviceName,
     history: History,
+    information: Vec<Information>,
     intervals: usize,
     took: Duration,
     result: Result<(), Trouble>,
@@ -107,6 +113,8 @@ impl<S: Store> Collector<S> {
         let mut waiting = operational.into_iter().filter(|(_, kind)| *kind != Kind::Unknown);
         let (mut collected, mut failed, mut intervals) = (0, 0, 0);
         let mut under_way = JoinSet::new();
+        let mut collection = Vec::new();
+        let mut hand_over = Instant::now() + TOGETHER_FOR;
         loop {
             while under_way.len() < AT_ONCE
                 && let Some((device, _)) = waiting.next()
@@ -118,11 +126,19 @@ impl<S: Store> Collector<S> {
                     inputs: self.inputs.clone(),
                     device,
                     history,
+                    information: Vec::new(),
                     intervals: 0,
                 };
                 under_way.spawn(visit.make());
             }
-            let Some(outcome) = under_way.join_next().await else { break };
+            let outcome = tokio::select! {
+                outcome = under_way.join_next() => outcome,
+                () = tokio::time::sleep_until(hand_over), if !collection.is_empty() => {
+                    self.hand_over(&mut collection).await?;
+                    continue;
+                }
+            };
+            let Some(outcome) = outcome else { break };
             let outcome = match outcome {
                 Ok(outcome) => outcome,
                 Err(error) => {
@@ -131,6 +147,16 @@ impl<S: Store> Collector<S> {
                 }
             };
             intervals += outcome.intervals;
+            if !outcome.information.is_empty() {
+                if collection.is_empty() {
+                    hand_over = Instant::now() + TOGETHER_FOR;
+                }
+                let information = outcome.information;
+                collection.push(Input::Collected { device: outcome.device.clone(), information });
+                if collection.len() == TOGETHER {
+                    self.hand_over(&mut collection).await?;
+                }
+            }
             match outcome.result {
                 Ok(()) => {
                     collected += 1;
@@ -144,7 +170,15 @@ impl<S: Store> Collector<S> {
             }
             self.histories.insert(outcome.device, outcome.history);
         }
+        self.hand_over(&mut collection).await?;
         tracing::debug!(collected, failed, intervals, took = ?began.elapsed(), "performance sweep");
+        Ok(())
+    }
+
+    async fn hand_over(&self, collection: &mut Vec<Input>) -> Result<(), Stopped> {
+        for collected in collection.drain(..) {
+            self.inputs.send(collected).await?;
+        }
         Ok(())
     }
 }
@@ -156,6 +190,7 @@ struct Visit<S> {
     inputs: Inputs,
     device: DeviceName,
     history: History,
+    information: Vec<Information>,
     intervals: usize,
 }
 
@@ -166,14 +201,18 @@ impl<S: Store> Visit<S> {
             Ok(result) => result,
             Err(_) => Err(Trouble::Failed(format!("not done within {} s", PER_DEVICE.as_secs()))),
         };
-        Outcome { device: self.device, history: self.history, intervals: self.intervals, took: began.elapsed(), result }
+        Outcome {
+            device: self.device,
+            history: self.history,
+            information: self.information,
+            intervals: self.intervals,
+            took: began.elapsed(),
+            result,
+        }
     }
 
     async fn collect(&mut self) -> Result<(), Trouble> {
-        let information = self.devices.performance(&self.device).await.map_err(Trouble::Failed)?;
-        if !information.is_empty() {
-            self.inputs.send(Input::Collected { device: self.device.clone(), information }).await?;
-        }
+        self.information = self.devices.performance(&self.device).await.map_err(Trouble::Failed)?;
         for granularity in GRANULARITIES {
             self.finished(granularity).await?;
         }

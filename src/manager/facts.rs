@@ -69,6 +69,9 @@ pub struct ModuleLink {
     pub length: Option<f64>,
     /// dB
     pub expected_attenuation: Option<f64>,
+    /// Absent from what was recorded before there were any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protection_group: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -220,6 +223,26 @@ pub struct ControllerFacts {
 #[serde(rename_all = "kebab-case", default)]
 pub struct ControllerState {
     pub controller_id: Option<ResourceId>,
+    pub control_action: Vec<ActionProgress>,
+}
+
+/// How far a controller got with a control orchestration action.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct ActionProgress {
+    pub action_id: String,
+    /// Of the request; only a notification tells it.
+    pub operation_id: Option<String>,
+    /// `accepted`, `in-progress`, `done`, `failed`, `rejected`
+    pub state: String,
+    #[serde(rename = "state-text")]
+    pub text: Option<String>,
+}
+
+impl ActionProgress {
+    pub fn has_ended(&self) -> bool {
+        ["done", "failed", "rejected"].contains(&self.state.as_str())
+    }
 }
 
 /// An alarm's newest status, as a device tells it in its list or in a notification.
@@ -263,12 +286,8 @@ pub enum EventContent {
         state: String,
         new: String,
     },
-    /// A control action at the controller went on: its identifier, its state, and why.
-    ControlAction {
-        action_id: String,
-        state: String,
-        text: Option<String>,
-    },
+    /// A control action at the controller went on.
+    ControlAction(Box<ActionProgress>),
     /// Any other, `module:name`.
     Other(String),
 }
@@ -362,6 +381,7 @@ impl Facts {
                     (store.residual_bits, store.generation_rate, store.consumption_rate) = (None, None, None);
                 }
             }
+            Facts::Controller(controller) => controller.state.control_action.clear(),
             _ => {}
         }
         facts

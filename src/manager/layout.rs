@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::facts::{Facts, Report};
+use crate::facts::{Facts, Relay, Report};
 use crate::model::{DeviceName, ResourceId};
 
 /// What the devices' reports say together. Made anew whenever one changes: it has no state of its own.
@@ -122,6 +122,14 @@ impl Layout {
                     };
                     self.tie(&format!("{id}:segment:{}", segment.name), &link_id);
                     self.tie(id, &link_id);
+                    // A relay that stands by serves no link yet, as a port in no connection does not.
+                    let joined = |relay: &&Relay| {
+                        let of_segment = relay.first == segment.name || relay.second == segment.name;
+                        of_segment && relay.enabled != Some(false)
+                    };
+                    for relay in facts.relay.iter().filter(joined) {
+                        self.tie(&format!("{id}:relay:{}", relay.name), &link_id);
+                    }
                     self.links.entry(link_id).or_default().relay_points.insert(device.to_owned());
                 }
             }

@@ -120,7 +120,11 @@ pub async fn serve<S: Store, H: FnMut(Input, Timestamp) -> Vec<Effect> + Send + 
     let southbound = Inwards { inputs: inputs.clone(), devices: devices.clone() };
     let northbound = Northbound::new(store.clone(), southbound, schema.clone(), device_schema(), &config.directory)
         .map_err(RunError::Configuration)?;
-    let options = Options { state_dir: directory.path().join("northbound"), superuser: config.superuser.clone() };
+    let options = Options {
+        state_dir: directory.path().join("northbound"),
+        superuser: config.superuser.clone(),
+        ..Options::default()
+    };
     let server = Server::start(schema, northbound.clone(), initial, options).await?;
 
     let telling = tokio::spawn({

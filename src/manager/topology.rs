@@ -156,6 +156,7 @@ impl Context<'_> {
                 oper_state: self.resources.get(link_id).and_then(|resource| resource.oper_state.clone()),
                 service_state: self.service_state(&[&transmitter.device, &receiver.device]),
                 length: self.length(&receiver.device).or_else(|| self.length(&transmitter.device)),
+                protection_group: self.protection_group(&[&transmitter.device, &receiver.device]),
                 channel_loss: values.channel_loss,
                 qber: values.qber,
                 secret_key_rate: values.secret_key_rate,
@@ -286,6 +287,14 @@ impl Context<'_> {
             Facts::QkdModule(facts) => facts.link.length,
             _ => None,
         }
+    }
+
+    /// The group of links that a link protects and is protected by, as one of its ends has it.
+    fn protection_group(&self, ends: &[&DeviceName]) -> Option<String> {
+        ends.iter().find_map(|device| match &self.reports.get(*device)?.facts {
+            Facts::QkdModule(facts) => facts.link.protection_group.clone(),
+            _ => None,
+        })
     }
 
     /// A link is in service where both its ends are; else the state of the one that is not.

@@ -15,6 +15,7 @@
 mod guide;
 mod keys;
 mod manager;
+mod ports;
 mod progress;
 
 use std::fs;
@@ -29,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use keys::User;
 use manager::Manager;
+use ports::Ports;
 use progress::Progress;
 
 /// The operator. It may do all.
@@ -45,7 +47,7 @@ pub struct Args {
     /// The network: tokyo, hefei, lab, or a file; `qkdn sim generate` writes one of any size
     #[arg(long, value_name = "NAME|FILE", default_value = "tokyo")]
     topology: String,
-    /// The manager's port, those of the agents follow; with 0 the system picks them, and they stay
+    /// The manager's port, those of the agents follow; with 0 free ones are picked at the first start, and they stay
     #[arg(long, value_name = "PORT", default_value_t = 8300)]
     port_base: u16,
     /// Prepare the manager and do not start it
@@ -94,16 +96,20 @@ pub async fn run(args: Args) -> Result<(), String> {
 async fn serve(path: &Path, args: &Args, topology: &Topology, shutdown: &CancellationToken) -> Result<(), String> {
     let operator = keys::user(path, USER)?;
     let controller = path.join("controller");
-    let manager = Manager::prepare(path, &operator, args.port_base)?;
+    let agents = topology.agents();
+    let starts = agents.iter().map(|plan| !args.without.contains(&plan.name));
+    let starts: Vec<bool> = std::iter::once(!args.no_manager).chain(starts).collect();
+    let ports = Ports::choose(args.port_base, manager::earlier_port(path), &starts)?;
+    let manager = Manager::prepare(path, &operator, ports.manager)?;
     let options = fleet::Options {
         directory: path.to_owned(),
         topology: path.join("topology.toml").display().to_string(),
-        port_base: if args.port_base == 0 { 0 } else { args.port_base.saturating_add(1) },
+        port_base: ports.agents,
         users: users(path, &operator, &controller)?,
         controller_key: controller,
         without: args.without.iter().cloned().collect(),
     };
-    let mut starting = topology.agents();
+    let mut starting = agents;
     starting.retain(|plan| !options.without.contains(&plan.name));
     let progress = Progress::new(&starting);
     let started = Fleet::start(topology, &options, shutdown, |member| progress.serves(member)).await;

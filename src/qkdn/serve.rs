@@ -7,10 +7,12 @@ use arc_swap::ArcSwap;
 use clap::{ArgMatches, Command};
 use netconf::error::RpcError;
 use netconf::server::provider::{Operation, Provider, Requester};
-use netconf::server::{Options, Server, base_modules};
+use netconf::server::url::{Host, UrlOptions};
+use netconf::server::{Boot, Options, Server, base_modules};
 use netconf::transport::auth::Users;
 use netconf::transport::ssh;
 use netconf::yang::filter::Selection;
+use netconf::yang::schema::SchemaBuilder;
 use netconf::yang::{Schema, Tree};
 
 #[derive(clap::Args)]
@@ -42,12 +44,36 @@ pub struct Args {
     /// Where the configuration is kept; made if absent
     #[arg(long, value_name = "DIR")]
     state_dir: PathBuf,
-    /// The one directory that `file:` URLs may name (checked; there are no URLs yet)
+    /// What to start with: running as it was, or the startup datastore (RFC 6241 section 8.7)
+    #[arg(long, value_name = "DATASTORE", value_enum, default_value_t = BootFrom::Running)]
+    boot: BootFrom,
+    /// The one directory that `file:` URLs may name (RFC 6241 section 8.8)
     #[arg(long, value_name = "DIR")]
     url_dir: Option<PathBuf>,
+    /// A host that `https:` URLs may name, port 443 where none is given (repeatable)
+    #[arg(long = "url-allow", value_name = "HOST[:PORT]")]
+    url_allow: Vec<Host>,
+    /// The certificates, in PEM, of those who may vouch for these hosts; the system's where none are given
+    #[arg(long, value_name = "FILE", requires = "url_allow")]
+    url_ca: Option<PathBuf>,
     /// A file or FIFO with events and state to serve (checked; not read yet)
     #[arg(long, value_name = "FILE")]
     feed: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum BootFrom {
+    Running,
+    Startup,
+}
+
+impl From<BootFrom> for Boot {
+    fn from(from: BootFrom) -> Boot {
+        match from {
+            BootFrom::Running => Boot::Running,
+            BootFrom::Startup => Boot::Startup,
+        }
+    }
 }
 
 pub fn order_matters(command: Command) -> Command {
@@ -99,13 +125,15 @@ pub async fn run(args: Args, users: Users) -> Result<(), String> {
     if let Some(feed) = args.feed.as_ref().filter(|feed| !feed.exists()) {
         return Err(format!("--feed {}: no such file", feed.display()));
     }
-    let schema = schema(&args)?;
+    let urls =
+        UrlOptions { dir: args.url_dir.clone(), allow: args.url_allow.clone(), authorities: args.url_ca.clone() };
+    let schema = compile(urls.modules(base_modules(Schema::builder())), &args.yang_dirs, &args.modules)?;
     let host_key = ssh::load_or_generate_host_key(&args.host_key).map_err(|e| e.to_string())?;
     let listener = tokio::net::TcpListener::bind(&args.listen)
         .await
         .map_err(|e| format!("cannot listen on {}: {e}", args.listen))?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
-    let options = Options { state_dir: args.state_dir, superuser: args.superuser };
+    let options = Options { state_dir: args.state_dir, superuser: args.superuser, boot: args.boot.into(), urls };
     let initial = Tree::initial(schema.clone());
     let server = Server::start(schema.clone(), Bare { schema }, initial, options).await.map_err(|e| e.to_string())?;
     let shutdown = crate::terminate::on_signal()?;
@@ -123,12 +151,12 @@ pub async fn run(args: Args, users: Users) -> Result<(), String> {
     ended.map_err(|e| e.to_string())
 }
 
-fn schema(args: &Args) -> Result<Arc<Schema>, String> {
-    let mut builder = base_modules(Schema::builder());
-    for dir in &args.yang_dirs {
+/// The modules of `builder` with those of `specs`, each `NAME[@REVISION][:FEATURE,…|:*]`.
+pub fn compile(mut builder: SchemaBuilder, yang_dirs: &[PathBuf], specs: &[String]) -> Result<Arc<Schema>, String> {
+    for dir in yang_dirs {
         builder = builder.search_dir(dir);
     }
-    for spec in &args.modules {
+    for spec in specs {
         let (module, features) = spec.split_once(':').unwrap_or((spec, ""));
         let (name, revision) = match module.split_once('@') {
             Some((name, revision)) => (name, Some(revision)),

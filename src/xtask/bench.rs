@@ -14,19 +14,62 @@ mod server;
 
 pub use network::network;
 
-/// The rows of the table: the load client's name for it, ours, and the ratio that we set ourselves.
-const ROWS: &[(&str, &str, f64)] = &[
-    ("get-1", "small get-config, 1 session", 1.5),
-    ("get-1-pipelined-16", "same, 16 pipelined", 1.0),
-    ("get-8", "same, 8 sessions", 2.0),
-    ("get-64", "same, 64 sessions", 2.0),
-    ("edit-running-1", "edit of one leaf in running, 1 session", 1.5),
-    ("edit-running-8", "same, 8 sessions", 1.5),
-    ("edit-candidate-commit-1", "edit of candidate and commit, 1 session", 2.0),
-    ("edit-candidate-commit-8", "same, 8 sessions", 2.0),
-    ("set-ups", "session set-ups, public key, 4 at a time", 3.0),
-    ("get-1-megabyte", "get-config of 1 MB, 1 session", 2.0),
-    ("get-1-megabyte-bytes", "same, with each one's own white space", 2.0),
+/// One row of the table.
+struct Row {
+    /// The load client's name for it.
+    name: &'static str,
+    title: &'static str,
+    wanted: Wanted,
+}
+
+/// What we set ourselves.
+enum Wanted {
+    /// So many times the other's.
+    Times(f64),
+    /// At most so much, in the row's unit, whatever the other's.
+    AtMost(f64),
+    AtLeast(f64),
+    /// Nothing: for comparison.
+    None,
+}
+
+const fn row(name: &'static str, title: &'static str, wanted: Wanted) -> Row {
+    Row { name, title, wanted }
+}
+
+const ROWS: &[Row] = &[
+    row("get-1", "small get-config, 1 session", Wanted::Times(1.5)),
+    row("get-1-pipelined-16", "same, 16 pipelined", Wanted::Times(1.0)),
+    row("get-8", "same, 8 sessions", Wanted::Times(2.0)),
+    row("get-64", "same, 64 sessions", Wanted::Times(2.0)),
+    row("edit-running-1", "edit of one leaf in running, 1 session", Wanted::Times(1.5)),
+    row("edit-running-8", "same, 8 sessions", Wanted::Times(1.5)),
+    row("edit-candidate-commit-1", "edit of candidate and commit, 1 session", Wanted::Times(2.0)),
+    row("edit-candidate-commit-8", "same, 8 sessions", Wanted::Times(2.0)),
+    row("set-ups", "session set-ups, public key, 4 at a time", Wanted::Times(3.0)),
+    row("idle-memory", "memory of an idle session, of 250", Wanted::AtMost(64.0)),
+    row("idle-cpu", "CPU with 250 idle sessions", Wanted::AtMost(0.2)),
+    row("sessions-many", "sessions at once", Wanted::AtLeast(5000.0)),
+    row("idle-memory-many", "memory of an idle session, of that many", Wanted::AtMost(64.0)),
+    row("idle-cpu-many", "CPU with that many idle sessions", Wanted::AtMost(0.5)),
+    row("get-1-megabytes", "get-config of 1 MB, 1 session", Wanted::Times(2.0)),
+    row("get-1-megabytes-bytes", "same, with each one's own white space", Wanted::None),
+    row("get-10-megabytes", "get-config of 10 MB, 1 session", Wanted::Times(2.0)),
+    row("get-10-megabytes-bytes", "same, with each one's own white space", Wanted::None),
+    row("memory-10-megabytes", "memory with 10 MB loaded, after all that", Wanted::AtMost(250.0)),
+    row("edit-rate-1-megabytes", "edit of one leaf with 1 MB loaded", Wanted::AtMost(2.0)),
+    row("edit-rate-10-megabytes", "edit of one leaf with 10 MB loaded", Wanted::AtMost(2.0)),
+    row("edit-limited-rate-1-megabytes", "edit under a constraint with 1 MB loaded", Wanted::AtMost(2.0)),
+    row("edit-limited-rate-10-megabytes", "edit under a constraint with 10 MB loaded", Wanted::AtMost(2.0)),
+];
+
+/// What each start of a server is measured for.
+const PHASES: &[(Target, &str)] = &[
+    (Target::Running, "requests,edits,set-ups"),
+    (Target::Running, "idle"),
+    (Target::Running, "large"),
+    (Target::Running, "limits"),
+    (Target::Candidate, "edits"),
 ];
 
 /// Measurements of one server by the load client's name: the value and its unit.
@@ -50,22 +93,24 @@ pub fn netconf(seconds: f64, only_netconfd: bool) -> Outcome {
     Ok(())
 }
 
-/// Starts the server once for each target that it edits, empty each time, and measures it.
+/// Starts the server once for each phase, empty each time, and measures it.
 fn measure<S: Server>(directory: &Path, seconds: f64) -> Outcome<Results> {
     let mut results = Results::new();
-    for (target, extra) in [(Target::Running, None), (Target::Candidate, Some("--only-edits"))] {
-        println!("measuring {} with edits of {}", S::NAME, target.name());
+    for &(target, what) in PHASES {
+        println!("measuring {}: {what} ({})", S::NAME, target.name());
         // Left there at the end, for its logs.
         if directory.exists() {
             fs::remove_dir_all(directory).doing(directory.display())?;
         }
         fs::create_dir_all(directory).doing(directory.display())?;
         let key = keypair(directory, "client-key")?;
-        let server = S::start(directory, &key, target)?;
+        let modules: &[&str] = if what == "limits" { &["bench", "bench-limits"] } else { &["bench"] };
+        let server = S::start(directory, &key, target, modules)?;
         let mut load = Command::new(load_client());
         load.arg(server.address()).args(["--user", server.user()]).arg("--key").arg(&key);
         load.args(["--target", target.name(), "--seconds", &seconds.to_string()])
-            .args(extra)
+            .args(["--measure", what, "--idle", &format!("250,{}", S::SESSIONS), "--limits", S::LIMITS])
+            .args(server.processes().iter().map(|id| format!("--process={id}")))
             .args(server.load_options());
         let printed = output(&mut load)?;
         for line in printed.lines() {
@@ -121,18 +166,26 @@ fn commit() -> String {
 }
 
 fn table(netconfd: &Results, ours: &Results) {
-    println!("| {:<42} | {:>12} | {:>12} | {:>7} | {:>6} |", "", "netconfd", "qkdn", "ratio", "wanted");
-    println!("|{:-<44}|{:->14}|{:->14}|{:->9}|{:->8}|", "", ":", ":", ":", ":");
-    for (name, title, wanted) in ROWS {
+    println!("| {:<42} | {:>12} | {:>12} | {:>7} | {:>9} |", "", "netconfd", "qkdn", "ratio", "wanted");
+    println!("|{:-<44}|{:->14}|{:->14}|{:->9}|{:->11}|", "", ":", ":", ":", ":");
+    for Row { name, title, wanted } in ROWS {
         let cell = |results: &Results| match results.get(*name) {
-            Some((value, unit)) if unit == "1/s" => format!("{value:.0}/s"),
+            Some((value, unit)) if unit == "1/s" && *value >= 100.0 => format!("{value:.0}/s"),
+            Some((value, unit)) if unit == "1/s" => format!("{value:.1}/s"),
+            Some((value, unit)) if unit.is_empty() => format!("{value:.0}"),
             Some((value, unit)) => format!("{value:.1} {unit}"),
             None => "-".to_owned(),
         };
         let ratio = match (netconfd.get(*name), ours.get(*name)) {
-            (Some((theirs, _)), Some((value, _))) => format!("{:.2}", value / theirs),
+            (Some((theirs, _)), Some((value, _))) if *theirs > 0.0 => format!("{:.2}", value / theirs),
             _ => "-".to_owned(),
         };
-        println!("| {title:<42} | {:>12} | {:>12} | {ratio:>7} | {wanted:>6.1} |", cell(netconfd), cell(ours));
+        let wanted = match wanted {
+            Wanted::Times(times) => format!("{times:.1}"),
+            Wanted::AtMost(most) => format!("<= {most}"),
+            Wanted::AtLeast(least) => format!(">= {least}"),
+            Wanted::None => String::new(),
+        };
+        println!("| {title:<42} | {:>12} | {:>12} | {ratio:>7} | {wanted:>9} |", cell(netconfd), cell(ours));
     }
 }

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 mod apt;
 mod bench;
+mod coverage;
 mod demo;
 mod lint;
 mod process;
@@ -38,6 +39,12 @@ enum Task {
         /// What to pass on to `qkdn demo`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
+    },
+    /// Set up, run the tests of the NETCONF crate, and print which lines and branches they reach
+    Coverage {
+        /// Write a report for a browser besides, under target/llvm-cov/html
+        #[arg(long)]
+        html: bool,
     },
     /// Measure our servers beside others
     Bench {
@@ -75,6 +82,7 @@ fn main() -> ExitCode {
         Task::Ci => Ok(test::run_all(true)),
         Task::Yang => Ok(lint::run_all(workspace::in_ci())),
         Task::Demo { arguments } => demo::run_demo(&arguments).map(|()| true),
+        Task::Coverage { html } => coverage::run_coverage(html).map(|()| true),
         Task::Bench { what: Bench::Netconf { seconds, only_netconfd } } => {
             bench::netconf(seconds, only_netconfd).map(|()| true)
         }

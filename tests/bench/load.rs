@@ -14,18 +14,26 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::session::{Login, Outcome, Session};
+use crate::usage::Usage;
 
 mod session;
+mod usage;
 
 /// No measurement goes on for longer, whatever the server does.
 const MEASUREMENT_LIMIT: Duration = Duration::from_secs(60);
 /// Nor beyond this many requests a session.
 const REQUEST_LIMIT: u64 = 2_000_000;
-/// Entries of the large container: about 190 bytes of XML each without white space, a megabyte in all.
-const LARGE_ENTRIES: usize = 5_400;
-/// Entries written with one edit.
-const ENTRIES_AN_EDIT: usize = 600;
+/// Entries of the large container that make a megabyte: about 190 bytes of XML each without white space.
+const ENTRIES_A_MEGABYTE: usize = 5_400;
+/// Times that the description is repeated in the entries that make ten megabytes: as many entries, each of 1.9 kB. (Debian's
+/// netconfd takes many minutes to load ten times as many entries.)
+const LONG: usize = 22;
+/// How long idle sessions are watched: long enough for one tick of the system's clock in a thousand to show.
+const IDLE: Duration = Duration::from_secs(10);
+/// Sessions opened at a time: more would measure the queue of connections that have not logged in.
+const OPENED_AT_A_TIME: usize = 16;
 
+const LIMITS: &str = "urn:qkdn:tests:bench-limits";
 const SMALL: &str = r#"<get-config><source><running/></source><filter type="subtree"><small xmlns="urn:qkdn:tests:bench"/></filter></get-config>"#;
 const LARGE: &str = r#"<get-config><source><running/></source><filter type="subtree"><large xmlns="urn:qkdn:tests:bench"/></filter></get-config>"#;
 
@@ -49,9 +57,34 @@ struct Arguments {
     /// Milliseconds to wait after our hello, for a server that cannot take a request right behind it
     #[arg(long, default_value_t = 0)]
     hello_pause: u64,
-    /// Measure the edits and nothing else
+    /// What to measure
+    #[arg(long, value_delimiter = ',', required = true)]
+    measure: Vec<Measure>,
+    /// Processes of the server; those that they started count as well
     #[arg(long)]
-    only_edits: bool,
+    process: Vec<u32>,
+    /// Megabytes to have loaded, one after another, where edits under a constraint are measured
+    #[arg(long, value_delimiter = ',', default_values_t = [1])]
+    limits: Vec<usize>,
+    /// Idle sessions to open where they are measured: this many at first, and then up to that many
+    #[arg(long, value_delimiter = ',', default_values_t = [250])]
+    idle: Vec<usize>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Measure {
+    /// Small get-configs
+    Requests,
+    /// Edits of one leaf
+    Edits,
+    /// Sessions opened and closed
+    SetUps,
+    /// Get-configs and edits of a megabyte, and of ten
+    Large,
+    /// Edits of a leaf with a constraint, of the module bench-limits
+    Limits,
+    /// Sessions that do nothing
+    Idle,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -92,7 +125,8 @@ async fn run(arguments: Arguments) -> Outcome {
         edit(&mut session, target, &counter(number, 0)).await?;
     }
 
-    if !arguments.only_edits {
+    let wants = |measure| arguments.measure.contains(&measure);
+    if wants(Measure::Requests) {
         for (name, sessions, pipelined) in
             [("get-1", 1, 1), ("get-1-pipelined-16", 1, 16), ("get-8", 8, 1), ("get-64", 64, 1)]
         {
@@ -100,17 +134,45 @@ async fn run(arguments: Arguments) -> Outcome {
                 .await?;
         }
     }
-    let name = if target == Target::Running { "edit-running" } else { "edit-candidate-commit" };
-    for sessions in [1, 8] {
-        rate(&format!("{name}-{sessions}"), &login, sessions, span, move |session, number, left| {
-            Box::pin(edits(session, target, number, left))
-        })
-        .await?;
+    if wants(Measure::Edits) {
+        let name = if target == Target::Running { "edit-running" } else { "edit-candidate-commit" };
+        for sessions in [1, 8] {
+            rate(&format!("{name}-{sessions}"), &login, sessions, span, move |session, number, left| {
+                Box::pin(edits(session, target, number, left))
+            })
+            .await?;
+        }
     }
-    if !arguments.only_edits {
+    if wants(Measure::SetUps) {
         set_ups(&login, span).await?;
-        fill(&mut session, target).await?;
-        large(&mut session, span).await?;
+    }
+    if wants(Measure::Large) {
+        for (megabytes, description) in [(1, 1), (10, LONG)] {
+            fill(&mut session, target, 0..ENTRIES_A_MEGABYTE, description).await?;
+            large(&mut session, megabytes, span).await?;
+            let name = format!("edit-rate-{megabytes}-megabytes");
+            let leaf = |value| format!("<rate>{value}</rate>");
+            edits_of_large(&mut session, target, &name, leaf, ENTRIES_A_MEGABYTE, span).await?;
+        }
+        print("memory-10-megabytes", Usage::of(&arguments.process)?.megabytes(), "MB");
+    }
+    if wants(Measure::Limits) {
+        let mut filled = 0;
+        for &megabytes in &arguments.limits {
+            let entries = megabytes * ENTRIES_A_MEGABYTE;
+            fill(&mut session, target, filled..entries, 1).await?;
+            filled = entries;
+            let leafs = |value| {
+                format!(
+                    r#"<ceiling xmlns="{LIMITS}">{value}</ceiling><limited-rate xmlns="{LIMITS}">{value}</limited-rate>"#
+                )
+            };
+            let name = format!("edit-limited-rate-{megabytes}-megabytes");
+            edits_of_large(&mut session, target, &name, leafs, entries, span).await?;
+        }
+    }
+    if wants(Measure::Idle) {
+        idle(&login, &arguments.idle, &arguments.process).await?;
     }
     session.close().await
 }
@@ -219,8 +281,9 @@ async fn set_ups(login: &Login, span: Duration) -> Outcome {
     Ok(())
 }
 
-/// Get-configs of a megabyte. Counted in replies: one server's megabyte is another's and a quarter, for the white space.
-async fn large(session: &mut Session, span: Duration) -> Outcome {
+/// Get-configs of so many megabytes. Counted in replies: one server's megabyte is another's and a quarter, for the white
+/// space.
+async fn large(session: &mut Session, megabytes: usize, span: Duration) -> Outcome {
     let start = Instant::now();
     let deadline = Deadline { at: start + span };
     let (mut done, mut bytes) = (0, 0);
@@ -229,8 +292,74 @@ async fn large(session: &mut Session, span: Duration) -> Outcome {
         done += 1;
     }
     let took = start.elapsed().as_secs_f64();
-    print("get-1-megabyte", done as f64 / took, "1/s");
-    print("get-1-megabyte-bytes", bytes as f64 / took / 1e6, "MB/s");
+    print(&format!("get-{megabytes}-megabytes"), done as f64 / took, "1/s");
+    print(&format!("get-{megabytes}-megabytes-bytes"), bytes as f64 / took / 1e6, "MB/s");
+    Ok(())
+}
+
+/// The median time of a small edit in one of the large container's entries, another one each time.
+async fn edits_of_large(
+    session: &mut Session,
+    target: Target,
+    name: &str,
+    leafs: impl Fn(usize) -> String,
+    entries: usize,
+    span: Duration,
+) -> Outcome {
+    let deadline = Deadline { at: Instant::now() + span };
+    let mut took = Vec::new();
+    while deadline.open(took.len() as u64) {
+        let number = took.len() * 7919 % entries;
+        let config = format!(
+            r#"<large xmlns="urn:qkdn:tests:bench"><entry><name>entry-{number:06}</name>{}</entry></large>"#,
+            leafs(took.len() + 1),
+        );
+        let start = Instant::now();
+        edit(session, target, &config).await?;
+        took.push(start.elapsed());
+    }
+    took.sort_unstable();
+    print(name, took[took.len() / 2].as_secs_f64() * 1e3, "ms");
+    Ok(())
+}
+
+/// Opens sessions up to each of these numbers in turn, and watches what the server needs for them while they do nothing.
+async fn idle(login: &Login, numbers: &[usize], processes: &[u32]) -> Outcome {
+    let before = Usage::of(processes)?;
+    let mut open: Vec<Session> = Vec::new();
+    for &number in numbers {
+        while open.len() < number {
+            let mut opening = JoinSet::new();
+            for _ in 0..OPENED_AT_A_TIME.min(number - open.len()) {
+                let login = login.clone();
+                opening.spawn(async move { Session::open(&login).await });
+            }
+            while let Some(session) = opening.join_next().await {
+                open.push(session??);
+            }
+        }
+        // What opening them leaves to be done is not idleness.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let start = Usage::of(processes)?;
+        tokio::time::sleep(IDLE).await;
+        let end = Usage::of(processes)?;
+        let cpu = (end.cpu - start.cpu).as_secs_f64() / IDLE.as_secs_f64();
+        // Each of them is still served.
+        for session in &mut open {
+            session.call(SMALL).await?;
+        }
+        let many = if number == numbers[0] { "" } else { "-many" };
+        print(&format!("sessions{many}"), open.len() as f64, "");
+        print(&format!("idle-cpu{many}"), 100.0 * cpu, "%");
+        print(&format!("idle-memory{many}"), (end.megabytes() - before.megabytes()) * 1e3 / open.len() as f64, "kB");
+    }
+    let mut closing = JoinSet::new();
+    for session in open {
+        closing.spawn(session.close());
+    }
+    while let Some(closed) = closing.join_next().await {
+        closed??;
+    }
     Ok(())
 }
 
@@ -238,16 +367,20 @@ fn print(name: &str, value: f64, unit: &str) {
     println!("{name}\t{value:.3}\t{unit}");
 }
 
-async fn fill(session: &mut Session, target: Target) -> Outcome {
-    for first in (0..LARGE_ENTRIES).step_by(ENTRIES_AN_EDIT) {
+/// Writes entries of the large container, with the description so many times in each. A megabyte an edit: for some servers an
+/// edit costs what is there already.
+async fn fill(session: &mut Session, target: Target, entries: std::ops::Range<usize>, description: usize) -> Outcome {
+    let step = ENTRIES_A_MEGABYTE / description;
+    for first in entries.clone().step_by(step) {
         let mut config = String::from(r#"<large xmlns="urn:qkdn:tests:bench">"#);
-        for number in first..first + ENTRIES_AN_EDIT {
+        for number in first..(first + step).min(entries.end) {
             write!(
                 config,
                 "<entry><name>entry-{number:06}</name><enabled>{}</enabled><rate>{number}</rate>\
-                 <description>What stands here makes an entry as long as one of a real configuration is, about.\
-                 </description></entry>",
-                number % 2 == 0
+                 <description>{}</description></entry>",
+                number % 2 == 0,
+                "What stands here makes an entry as long as one of a real configuration is, about. "
+                    .repeat(description)
             )?;
         }
         config.push_str("</large>");

@@ -95,3 +95,26 @@ async fn a_cut_fibre_without_another_way_is_led_around() {
     let cleared = manager.alarm(&link, "qkd-link-down", true).await;
     assert_eq!(cleared["qkdn-alarms:alarm-id"], alarm["qkdn-alarms:alarm-id"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_whose_module_was_opened_goes_out_of_service() {
+    let parent = tempfile::tempdir().unwrap();
+    let network = Network::start(&parent.path().join("demo"), "lab", &[]);
+    let manager = network.manager().await;
+    manager.inject("ca-tx", "<tamper/>").await;
+    let alarm = manager.alarm("urn:qkdn:lab:module:ca-tx", "module-tamper", false).await;
+    let run_id = alarm["qkdn-manager:run-id"].as_str().unwrap_or_else(|| panic!("no run deals with {alarm}"));
+    let run = manager.ended(run_id).await;
+    // Y.3804 10.5. These key managers cannot set keys apart, so key relay is led around the link.
+    assert_eq!((&run["procedure"], &run["state"]), (&"security".into(), &"completed".into()), "{run}");
+    assert_eq!(numbers(&run), [1, 2, 3, 4, 5, 6, 5, 6, 5, 6], "{run}");
+    times_never_go_back(&run);
+    for end in ["ca-tx", "ca-rx"] {
+        let got = network
+            .device(end)
+            .await
+            .get("<qkd-module xmlns=\"urn:qkdn:yang:qkdn-mq\"><service-state/></qkd-module>")
+            .await;
+        assert_eq!(got["qkdn-mq:qkd-module"]["service-state"], "out-of-service", "{end}: {got}");
+    }
+}

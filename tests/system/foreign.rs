@@ -8,9 +8,9 @@ use serde_json::Value;
 use crate::network::{Client, MANAGER, Network, until};
 
 /// netconfd with OpenSSH's sshd before it, as its documentation has it.
-struct Netconfd {
+pub struct Netconfd {
     programs: Vec<Child>,
-    port: u16,
+    pub port: u16,
 }
 
 impl Drop for Netconfd {
@@ -22,7 +22,7 @@ impl Drop for Netconfd {
     }
 }
 
-fn key(directory: &Path, name: &str) -> String {
+pub fn key(directory: &Path, name: &str) -> String {
     let file = directory.join(name);
     let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&file).status().unwrap();
     assert!(made.success());
@@ -31,7 +31,7 @@ fn key(directory: &Path, name: &str) -> String {
 
 impl Netconfd {
     /// None where it is not installed, which is a failure in CI.
-    fn start(directory: &Path, authorized: &Path) -> Option<Netconfd> {
+    pub fn start(directory: &Path, authorized: &Path, module: Option<&Path>) -> Option<Netconfd> {
         let installed = |path: &str| Path::new(path).exists();
         if !installed("/usr/sbin/netconfd") || !installed("/usr/sbin/sshd") {
             assert!(std::env::var_os("CI").is_none(), "netconfd or sshd is not installed: run `cargo xtask setup`");
@@ -56,29 +56,32 @@ impl Netconfd {
             command.args(arguments).env("HOME", directory).stdin(Stdio::null());
             command.stderr(log.try_clone().unwrap()).stdout(log).spawn().unwrap()
         };
-        let netconfd = run(
-            "/usr/sbin/netconfd",
-            &[
-                format!("--ncxserver-sockname={at}/socket"),
-                format!("--port={port}"),
-                "--target=running".into(),
-                "--access-control=off".into(),
-                "--no-startup".into(),
-            ],
-        );
+        let mut arguments = vec![
+            format!("--ncxserver-sockname={at}/socket"),
+            format!("--port={port}"),
+            "--target=running".into(),
+            "--access-control=off".into(),
+            "--no-startup".into(),
+        ];
+        arguments.extend(module.map(|file| format!("--module={}", file.display())));
+        let netconfd = run("/usr/sbin/netconfd", &arguments);
         let sshd = run("/usr/sbin/sshd", &["-D".into(), "-e".into(), "-f".into(), format!("{at}/sshd_config")]);
         Some(Netconfd { programs: vec![netconfd, sshd], port })
     }
 }
 
+/// Who logs in to sshd: the one who runs it.
+pub fn login() -> String {
+    String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout).unwrap().trim().to_owned()
+}
+
 /// Adds it to the managed devices, by the manager's own NETCONF server.
 async fn manage(manager: &Client, port: u16) {
-    let user = String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout).unwrap();
+    let user = login();
     let config = format!(
         "<devices xmlns=\"{MANAGER}\"><credential><name>debian</name><user>{user}</user>\
          <private-key-file>qlm</private-key-file></credential><device><name>foreign</name><connection><address>127.0.0.1</address>\
          <port>{port}</port><credential>debian</credential></connection></device></devices>",
-        user = user.trim(),
     );
     let edit = format!("<edit-config><target><running/></target><config>{config}</config></edit-config>");
     manager.rpc(&edit).await.unwrap();
@@ -95,7 +98,7 @@ async fn a_server_of_another_maker_is_a_device_of_unknown_kind() {
     let parent = tempfile::tempdir().unwrap();
     let network = Network::start(&parent.path().join("demo"), "lab", &[]);
     let public = network.directory.join("manager/qlm.pub");
-    let Some(netconfd) = Netconfd::start(parent.path(), &public) else { return };
+    let Some(netconfd) = Netconfd::start(parent.path(), &public, None) else { return };
     let manager = network.manager().await;
     manage(&manager, netconfd.port).await;
     let state = until("a session with netconfd", || async {

@@ -139,4 +139,8 @@ fn every_command_that_the_demonstration_prints_works() {
     assert!(status.is_object(), "{status}");
     let missing = Command::new(qkdn()).arg("--dir").arg(&network.directory).args(["device", "show", "nobody"]).output();
     assert_eq!(missing.unwrap().status.code(), Some(3), "not found has a code of its own");
+    let key = network.said["manager"]["users"][0]["private-key"].as_str().expect("demo.json names the operator's key");
+    let unknown = ["--user", "nobody", "--key", key, "status"];
+    let unknown = Command::new(qkdn()).arg("--dir").arg(&network.directory).args(unknown).output();
+    assert_eq!(unknown.unwrap().status.code(), Some(4), "so has a refused login");
 }

@@ -33,20 +33,40 @@ pub struct Program {
 impl Program {
     /// The command line, in a directory with module, password and keys.
     pub fn command(directory: &Path, listen: &str) -> Command {
-        std::fs::write(directory.join("kill.yang"), MODULE).unwrap();
+        Self::command_with(directory, listen, "kill", MODULE)
+    }
+
+    fn command_with(directory: &Path, listen: &str, module: &str, text: &str) -> Command {
+        std::fs::write(directory.join(format!("{module}.yang")), text).unwrap();
         std::fs::write(directory.join("password"), format!("{PASSWORD}\n")).unwrap();
         let mut command = Command::new(qkdn());
         command
             .current_dir(directory)
             .env("TZ", "UTC")
-            .args(["serve", "--listen", listen, "--yang-dir", ".", "--module", "kill:*", "--user", "admin"])
+            .args(["serve", "--listen", listen, "--yang-dir", ".", "--module", &format!("{module}:*")])
+            .args(["--user", "admin"])
             .args(["--password-file", "password", "--superuser", "admin", "--host-key", "host_key"])
             .args(["--state-dir", "state"]);
         command
     }
 
     pub fn start(directory: &Path) -> Program {
+        Self::run(directory, Self::command(directory, "127.0.0.1:0"))
+    }
+
+    /// A server of another module.
+    pub fn start_with(directory: &Path, module: &str, text: &str) -> Program {
+        Self::run(directory, Self::command_with(directory, "127.0.0.1:0", module, text))
+    }
+
+    /// The same with another user, who has this public key.
+    pub fn start_for(directory: &Path, user: &str, public_key: &str) -> Program {
         let mut command = Self::command(directory, "127.0.0.1:0");
+        command.args(["--user", user, "--authorized-key", public_key]);
+        Self::run(directory, command)
+    }
+
+    fn run(directory: &Path, mut command: Command) -> Program {
         command.stdout(Stdio::piped());
         let log = std::fs::File::create(directory.join("log")).unwrap();
         let mut child = command.stderr(log).spawn().unwrap();

@@ -1,8 +1,11 @@
 //! Kill -9 of the manager and of an agent: what was known is known again, and what happened in between is taken once.
 
+use std::process::Command;
+
 use serde_json::Value;
 
 use crate::network::{ALARMS, Client, MANAGER, Network};
+use crate::program::qkdn;
 
 /// The operator's acknowledgement of an alarm of the list.
 async fn acknowledge(manager: &Client, alarm: &Value) {
@@ -92,6 +95,8 @@ async fn a_killed_agent_is_missed_taken_back_and_read_anew() {
 
     network.kill_agent(agent);
     manager.alarm(resource, "agent-unreachable", false).await;
+    let status = Command::new(qkdn()).arg("--dir").arg(&network.directory).arg("status").output().unwrap();
+    assert_eq!(status.status.code(), Some(5), "done in part: {status:?}");
     network.start_agent("ab-rx");
     let back = manager.alarm(resource, "agent-unreachable", true).await;
     assert_eq!(statuses(&back).len(), toggles + 2, "raised and cleared once: {back}");

@@ -18,7 +18,7 @@ fn defaults_and_the_example_are_those_of_the_model() {
     assert_eq!(from_path::<Config>(&initial, "/qkdn-mc:controller").unwrap().unwrap(), Config::default());
     let document = Document::parse(EXAMPLE, &Limits::default()).unwrap();
     let read: Action = from_tree(&read_operation(&schema, document.root()).unwrap()).unwrap();
-    let Action::ControlOrchestrationAction(call) = read else { panic!("{read:?}") };
+    let Action::ControlOrchestrationAction(call) = read;
     let path = PathValue { avoid: vec!["urn:qkdn:example:link:a-b".to_owned()], ..PathValue::default() };
     assert_eq!((call.input.kind.as_str(), call.input.priority), ("qkdn-types:path-modification", 6));
     assert_eq!(call.input.value.path, Some(path));

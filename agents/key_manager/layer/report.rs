@@ -7,14 +7,16 @@ use jiff::Timestamp;
 use super::super::catalogue::quantity;
 use super::super::diagnostic::{Evidence, HopEvidence, Trouble, diagnose};
 use super::super::model::{
-    ChannelState, DiagnosticOutput, Equipment, EventsInput, EventsOutput, Hop, KeyLifeCycle, KeyStoreState,
-    KmLinkState, Operational, Purpose, QkdLinkState, RecordsInput, RecordsOutput, RelayRoute, Resource, State,
+    DiagnosticOutput, EventsInput, EventsOutput, Hop, KeyLifeCycle, KeyStoreState, KmLinkState, Operational, Purpose,
+    QkdLinkState, RecordsInput, RecordsOutput, RelayRoute, State,
 };
 use super::gap::{Block, Gap};
 use super::supply::Session;
 use super::{KM_KIND, KM_LINK_KIND, Layer, RouteMeasure, ends};
 use crate::driver::{Reading, Sample};
+use crate::model::common::Resource;
 use crate::model::date_and_time;
+use crate::model::types::{ChannelState, Equipment};
 use crate::state::{OperState, ServiceState};
 
 /// Hops are told to be lossy from this share of lost keys on.

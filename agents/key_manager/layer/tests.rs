@@ -8,6 +8,7 @@ use super::report::QkdLinkReport;
 use super::*;
 use crate::driver::Condition;
 use crate::fault::{Fault, KmLinkFailure, Plain, Ratio, StoreDrain, StoreMismatch};
+use crate::model::types::{ChannelState, ChannelUse};
 use crate::state::{AdminState, ServiceState};
 
 const A: usize = 0;

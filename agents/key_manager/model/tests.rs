@@ -12,7 +12,7 @@ use netconf::yang::write::{self, WithDefaults, WriteOptions};
 use netconf::yang::{Schema, Tree};
 
 use super::*;
-use crate::fault::{Fault, FaultStatus, KmLinkFailure, ListOutput, Plain, Ratio, StoreDrain, StoreMismatch};
+use crate::fault::{self, Fault, FaultStatus, KmLinkFailure, ListOutput, Plain, Ratio, StoreDrain, StoreMismatch};
 use crate::schema::agent_schema;
 
 const EXAMPLE: &str = include_str!("../../../yang/examples/qkdn-mk.config.xml");
@@ -211,8 +211,8 @@ fn outcomes_and_actions_fit_their_rpcs() {
     for fault in &faults {
         let call = BTreeMap::from([("qkdn-simulation:inject-fault", Asked { input: fault })]);
         let tree = to_tree(&schema, &call).unwrap();
-        let back: Action = netconf::yang::serde::from_tree(&tree).unwrap();
-        assert_eq!(back, Action::InjectFault(Box::new(Call { input: fault.clone() })));
+        let back: fault::Action = netconf::yang::serde::from_tree(&tree).unwrap();
+        assert_eq!(back, fault::Action::InjectFault(Box::new(Call { input: fault.clone() })));
     }
     let fault = faults.into_iter().zip(1..).map(|(fault, number)| FaultStatus {
         fault_id: format!("fault-{number}"),
@@ -220,7 +220,8 @@ fn outcomes_and_actions_fit_their_rpcs() {
         injected_by: "tester".to_owned(),
         fault,
     });
-    write(Outcome::ListFaults(Answer { output: ListOutput { fault: fault.collect() } }));
+    let listed = fault::Outcome::ListFaults(Answer { output: ListOutput { fault: fault.collect() } });
+    to_tree(&schema, &listed).unwrap();
 }
 
 #[derive(Serialize)]

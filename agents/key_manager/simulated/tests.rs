@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use netconf::server::base_modules;
 use netconf::server::provider::{Event as ServerEvent, EventReceiver, EventSender, Provider};
-use netconf::yang::ffi::data::Kind;
+use netconf::yang::ffi::data::Kind as DataKind;
 use netconf::yang::filter::Selection;
 use netconf::yang::serde::from_path;
 use netconf::yang::validate::Validator;
@@ -12,10 +12,11 @@ use netconf::yang::write::WriteOptions;
 use netconf::yang::{Schema, Tree, json};
 use tokio::sync::mpsc::Receiver;
 
-use super::super::model::{DiagnosticInput, KmLink, RelayCause, RelayRoute};
+use super::super::catalogue::alarm_type;
+use super::super::model::{CONTAINER, DiagnosticInput, KmLink, RelayCause, RelayRoute};
 use super::*;
 use crate::agent::{Agent, Clock};
-use crate::fault::{ClearInput, Fault, KmLinkFailure, Plain};
+use crate::fault::{Fault, KmLinkFailure, Plain};
 use crate::schema::agent_schema;
 use crate::state::{OperState, ServiceState};
 use crate::topology::{AgentKind, Topology, builtin};
@@ -24,14 +25,14 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
-fn km(network: &Arc<Network>, node: &str) -> (SimulatedKeyManager, Receiver<Fact<Event>>) {
+fn km(network: &Arc<Network>, node: &str) -> (SimulatedKeyManager, Receiver<Fact<Nothing>>) {
     let driver = SimulatedKeyManager::new(network.clone(), &format!("urn:qkdn:lab:km:{node}"), at(0));
     let (sender, facts) = crate::driver::facts();
     driver.start(sender);
     (driver, facts)
 }
 
-fn heard(facts: &mut Receiver<Fact<Event>>) -> Vec<Fact<Event>> {
+fn heard(facts: &mut Receiver<Fact<Nothing>>) -> Vec<Fact<Nothing>> {
     std::iter::from_fn(|| facts.try_recv().ok()).collect()
 }
 
@@ -91,21 +92,19 @@ async fn key_made_by_the_links_of_the_network_arrives_and_a_crash_is_heard_of_ne
     heard(&mut at_a);
     heard(&mut at_b);
     let crash = Fault { km_crash: Some(Plain {}), ..Fault::default() };
-    let answer = b.act(Action::InjectFault(Box::new(Call { input: crash })), "tester", at(61)).await.unwrap();
-    let Outcome::InjectFault(Answer { output: InjectOutput { fault_id } }) = answer else { panic!("{answer:?}") };
+    let fault_id = b.inject(crash, "tester", at(61)).await.unwrap();
     assert!(heard(&mut at_a).contains(&Fact::ConditionsChanged), "without waiting for the next sample");
     assert!(heard(&mut at_b).contains(&Fact::ConditionsChanged));
     assert_eq!(alarms(&a, 61).await, [alarm_type::KM_LINK_FAILURE]);
     assert_eq!(alarms(&b, 61).await, [alarm_type::KM_FAILURE]);
     let told = heard(&mut at_a);
-    let degraded = |fact: &Fact<Event>| matches!(fact, Fact::StateChanged(change) if change.new == "degraded");
+    let degraded = |fact: &Fact<Nothing>| matches!(fact, Fact::StateChanged(change) if change.new == "degraded");
     assert!(told.iter().any(degraded), "{told:?}");
     let input = Some(DiagnosticInput::default());
     let answer = a.act(Action::RunRelayDiagnostic(Call { input }), "kmlm", at(62)).await.unwrap();
     let Outcome::RunRelayDiagnostic(answer) = answer else { panic!("{answer:?}") };
     assert_eq!(answer.output.probable_cause, RelayCause::NextHopUnreachable);
-    let which = ClearInput { fault_id: Some(fault_id), all: false };
-    b.act(Action::ClearFault(Call { input: which }), "tester", at(63)).await.unwrap();
+    b.clear(Some(&fault_id), "tester", at(63)).await.unwrap();
     assert_eq!(alarms(&a, 63).await, [] as [&str; 0]);
     assert_eq!(b.state(at(70)).await.unwrap().state.oper_state, OperState::Operational);
 }
@@ -156,7 +155,7 @@ impl Told {
             while let Some(event) = self.events.recv().await {
                 let ServerEvent::Notification(tree) = event else { continue };
                 let xml = xml(&tree);
-                let valid = self.validator.validate_operation(&tree, Kind::Notification, &self.running);
+                let valid = self.validator.validate_operation(&tree, DataKind::Notification, &self.running);
                 assert!(valid.is_ok(), "{valid:?}: {xml}");
                 if parts.iter().all(|part| xml.contains(part)) {
                     return true;
@@ -191,14 +190,13 @@ async fn agents_of_neighbours_raise_and_clear_the_alarms_of_a_link_and_show_a_va
     };
     let other = SimulatedKeyManager::new(network.clone(), &topology.km_id("b"), clock());
     let injected = clock();
-    other.act(Action::InjectFault(Box::new(Call { input: fault })), "tester", injected).await.unwrap();
+    other.inject(fault, "tester", injected).await.unwrap();
     for told in [&mut a, &mut b] {
         told.hears(&["km-link-failure", "<perceived-severity>critical<", "km-link:a--b"]).await;
     }
     let late = clock().duration_since(injected);
     assert!(late < jiff::SignedDuration::from_secs(2), "{late}: both agents were told, and waited for no sample");
-    let clear = ClearInput { fault_id: None, all: true };
-    other.act(Action::ClearFault(Call { input: clear }), "tester", clock()).await.unwrap();
+    other.clear(None, "tester", clock()).await.unwrap();
     for told in [&mut a, &mut b] {
         told.hears(&["km-link-failure", "<perceived-severity>cleared<", "km-link:a--b"]).await;
     }

@@ -165,11 +165,7 @@ impl SimulatedDevice {
     }
 
     pub fn check(&self, old: &Config, new: &Config) -> Result<(), DriverError> {
-        let step = |leaf: String, before: ServiceState, after| {
-            let reason = format!("{before} does not become {after} in one step");
-            if before.may_become(after) { Ok(()) } else { Err(DriverError::Refused { leaf: Some(leaf), reason }) }
-        };
-        step("service-state".to_owned(), old.service_state, new.service_state)?;
+        DriverError::check_step("service-state", old.service_state, new.service_state)?;
         if let Some(port) = new.port.iter().find(|port| !self.design.ports.contains(&port.name)) {
             let reason = format!("the switch has no port {}; it has {}", port.name, self.design.ports.join(", "));
             return Err(DriverError::refused(&format!("port[name='{}']", port.name), reason));
@@ -181,7 +177,7 @@ impl SimulatedDevice {
                 return Err(DriverError::refused(&leaf("name"), "its resource identifier would be too long"));
             }
             if let Some(before) = old.cross_connect.iter().find(|before| before.name == connect.name) {
-                step(leaf("service-state"), before.service_state, connect.service_state)?;
+                DriverError::check_step(&leaf("service-state"), before.service_state, connect.service_state)?;
             }
             if connect.service_state != ServiceState::InService {
                 continue;
@@ -220,7 +216,22 @@ impl SimulatedDevice {
             self.chassis.tell_change(&resource, kind, state, old, new, "configured");
         }
         self.config = config;
+        if !self.configured {
+            self.come_up();
+        }
         self.configured = true;
+    }
+
+    /// The mirrors of a switch hold while it is off: it comes up connected as it is configured, and nothing moves.
+    fn come_up(&mut self) {
+        let wanted: Vec<CrossConnect> = self.config.wanted().cloned().collect();
+        self.fabric.retain(|found| wanted.iter().any(|connect| found.is(&connect.input, &connect.output)));
+        for CrossConnect { input, output, link_id, .. } in wanted {
+            if self.is_free(&input) && self.is_free(&output) {
+                let (switched, switching_time) = (self.chassis.now, None);
+                self.fabric.push(Connection { input, output, link_id, by_hand: false, switched, switching_time });
+            }
+        }
     }
 
     /// Every connection, those configured first.

@@ -6,9 +6,10 @@ use super::super::catalogue::quantity;
 use super::super::model::{CrossConnectState, Operational, PortState, State, SwitchKind};
 use super::device::{CROSS_CONNECT_KIND, PORT_KIND, SWITCH_KIND, Seen, SimulatedDevice};
 use crate::driver::{Reading, Sample};
+use crate::model::common::Resource;
 use crate::model::date_and_time;
+use crate::model::types::Equipment;
 use crate::network::PortLight;
-use crate::qkd_module::model::{Equipment, Resource};
 use crate::state::{AdminState, OperState};
 
 /// What a power meter reads in the dark, dBm.

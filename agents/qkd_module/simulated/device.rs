@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::super::diagnostic::{UNEXPLAINED_QBER, explained_qber};
-use super::super::model::{AlignmentState, ChannelState, Config, Event, KeyGeneration, Source, SynchronizationState};
+use super::super::model::{AlignmentState, Config, KeyGeneration, Source, SynchronizationState};
 use super::tell::{MODULE_KIND, text};
 use super::{Parameters, report};
 use crate::alarm::{Direction, Severity, Threshold, Watch};
-use crate::driver::{Condition, DriverError, Fact, FactSender};
+use crate::driver::{Condition, DriverError, Fact, FactSender, Nothing};
 use crate::fault::{Fault, grown};
+use crate::model::types::ChannelState;
 use crate::network::light::{Injected, Light};
 use crate::network::optics::Optics;
 use crate::physics::System;
@@ -63,8 +64,8 @@ pub(crate) struct SimulatedDevice {
     pub(super) states: States,
     pub(super) changed: BTreeMap<&'static str, Timestamp>,
     pub(super) conditions: Vec<Condition>,
-    pub(super) facts: Vec<Fact<Event>>,
-    pub(super) sender: Option<FactSender<Event>>,
+    pub(super) facts: Vec<Fact<Nothing>>,
+    pub(super) sender: Option<FactSender<Nothing>>,
 }
 
 /// What a module lets its peer know.
@@ -74,6 +75,8 @@ pub(crate) struct Stance {
     /// It is switched off by command.
     pub(super) disabled: bool,
     pub(super) in_use: bool,
+    /// It is out of service.
+    pub(super) withdrawn: bool,
     pub(super) starting: bool,
     pub(super) aborted: bool,
     /// Nothing of its own keeps it from making key.
@@ -153,7 +156,15 @@ impl SimulatedDevice {
             jitter,
             channel: None,
             system,
-            peer: Stance { lit: true, disabled: false, in_use: true, starting: true, aborted: false, sound: true },
+            peer: Stance {
+                lit: true,
+                disabled: false,
+                in_use: true,
+                withdrawn: false,
+                starting: true,
+                aborted: false,
+                sound: true,
+            },
             counted: Counted { authentication_key: AUTHENTICATION_POOL, ..Counted::default() },
             unexplained: 0.0,
             states,
@@ -197,6 +208,7 @@ impl SimulatedDevice {
             lit: self.is_lit(),
             disabled: self.config.admin_state == AdminState::Disabled,
             in_use: self.in_use(),
+            withdrawn: self.is_withdrawn(),
             starting: self.is_starting(),
             aborted: self.abort.judgement().is_some(),
             sound: !self.fails() && !self.has(|fault| fault.authentication_failure.is_some()),
@@ -216,10 +228,7 @@ impl SimulatedDevice {
     }
 
     pub(crate) fn check(&self, old: &Config, new: &Config) -> Result<(), DriverError> {
-        if !old.service_state.may_become(new.service_state) {
-            let reason = format!("{} does not become {} in one step", old.service_state, new.service_state);
-            return Err(DriverError::refused("service-state", reason));
-        }
+        DriverError::check_step("service-state", old.service_state, new.service_state)?;
         if new.role.is_some_and(|role| role != self.parameters.role) {
             return Err(DriverError::refused("role", "the module cannot play this role"));
         }

@@ -1,10 +1,11 @@
 //! What a simulated device makes of its link: states, and the conditions that are worth an alarm.
 
 use super::super::catalogue::alarm_type;
-use super::super::model::{AlignmentState, ChannelState, KeyGeneration, Role, SynchronizationState};
+use super::super::model::{AlignmentState, KeyGeneration, Role, SynchronizationState};
 use super::device::{CLASSICAL_DOWN, SimulatedDevice, States};
 use crate::driver::Condition;
-use crate::state::{AdminState, OperState, is_in_use};
+use crate::model::types::ChannelState;
+use crate::state::{AdminState, OperState, ServiceState, is_in_use};
 
 /// Ticks from switching on to generating key: alignment and synchronization.
 const START_TICKS: u64 = 2;
@@ -39,7 +40,7 @@ impl SimulatedDevice {
             loss if loss > 0.0 => ChannelState::Degraded,
             _ => ChannelState::Up,
         };
-        let carries = optics.light && optics.synchronized && classical_channel != ChannelState::Down && self.peer.lit;
+        let carries = self.carries();
         let (failed, aborted) = (self.fails(), self.abort.judgement().is_some() || self.peer.aborted);
         let key_generation =
             if !is_in_use(self.config.admin_state, self.config.service_state) || failed || starting || !carries {
@@ -55,11 +56,11 @@ impl SimulatedDevice {
             } else {
                 KeyGeneration::Running
             };
-        let degraded = aborted
-            || quantum_channel == ChannelState::Degraded
-            || optics.discarded > 0.0
-            || optics.classical_loss > 0.0;
-        let link = if self.config.admin_state == AdminState::Disabled || !carries {
+        let degraded =
+            quantum_channel == ChannelState::Degraded || optics.discarded > 0.0 || optics.classical_loss > 0.0;
+        // A link makes key with both ends or not at all: what stops one is seen at both.
+        let stopped = aborted || self.is_withdrawn() || self.peer.withdrawn;
+        let link = if self.config.admin_state == AdminState::Disabled || !carries || stopped {
             OperState::Down
         } else if starting {
             OperState::Starting
@@ -78,6 +79,17 @@ impl SimulatedDevice {
 
     pub(super) fn in_use(&self) -> bool {
         is_in_use(self.config.admin_state, self.config.service_state)
+    }
+
+    /// Taken out of service; a module on standby or reserved is ready and keeps its link up.
+    pub(super) fn is_withdrawn(&self) -> bool {
+        self.config.service_state == ServiceState::OutOfService
+    }
+
+    /// Light and messages get from end to end.
+    fn carries(&self) -> bool {
+        let optics = &self.optics;
+        optics.light && optics.synchronized && optics.classical_loss < CLASSICAL_DOWN && self.peer.lit
     }
 
     /// Equipment of this module does not work.
@@ -124,8 +136,8 @@ impl SimulatedDevice {
         if !self.in_use() {
             return conditions;
         }
-        // A peer that is switched off by command is no fault.
-        let down = states.link == OperState::Down && !laser && !self.peer.disabled;
+        // A peer that is switched off by command is no fault, and of a QBER that is too high there is an alarm of its own.
+        let down = !self.carries() && !laser && !self.peer.disabled;
         hold(down, &link, alarm_type::QKD_LINK_DOWN, "The QKD link is down and generates no key");
         if !self.optics.light {
             return conditions;

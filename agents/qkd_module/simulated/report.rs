@@ -5,13 +5,14 @@ use jiff::Timestamp;
 use super::super::catalogue::quantity;
 use super::super::diagnostic::{Evidence, MEASURABLE_LOSS_DB, diagnose};
 use super::super::model::{
-    Accounting, AlignmentState, ChannelState, Counters, DiagnosticOutput, Equipment, Measured, Operational, Resource,
-    Role, Security, State, Test,
+    Accounting, AlignmentState, Counters, DiagnosticOutput, Measured, Operational, Role, Security, State, Test,
 };
 use super::device::{AUTHENTICATION_RATE, SimulatedDevice};
 use super::tell::MODULE_KIND;
 use crate::driver::{Reading, Sample};
+use crate::model::common::Resource;
 use crate::model::date_and_time;
+use crate::model::types::{ChannelState, Equipment};
 use crate::network::optics::{LASER_DBM, MODULE_CELSIUS};
 use crate::state::OperState;
 

@@ -1,14 +1,13 @@
 //! What a simulated device tells unasked: changes of its states, log entries, and that its agent should look.
 
 use super::super::model::AlignmentState;
-use super::super::model::Event;
 use super::device::{CLASSICAL_DOWN, SimulatedDevice, States};
-use crate::driver::{Fact, FactSender, LogClass, LogFact, StateChange};
+use crate::driver::{Fact, FactSender, LogClass, LogFact, Nothing, StateChange};
 use crate::state::AdminState;
 
 impl SimulatedDevice {
     /// From now on facts go there.
-    pub(crate) fn start(&mut self, sender: FactSender<Event>) {
+    pub(crate) fn start(&mut self, sender: FactSender<Nothing>) {
         if self.sender.replace(sender).is_some() {
             tracing::warn!(
                 module = self.parameters.module_id,
@@ -66,7 +65,11 @@ impl SimulatedDevice {
             "no synchronization"
         } else if self.optics.classical_loss >= CLASSICAL_DOWN {
             "no classical channel"
-        } else if self.abort.judgement().is_some() {
+        } else if self.is_withdrawn() {
+            "out of service"
+        } else if self.peer.withdrawn {
+            "the peer is out of service"
+        } else if self.abort.judgement().is_some() || self.peer.aborted {
             "QBER too high"
         } else {
             "measured"

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::super::catalogue::{ALARM_TYPES, QUANTITIES, quantity};
-use super::super::fault::*;
 use super::super::model::*;
+use super::super::model::{Action, Outcome};
 use super::*;
 use crate::driver::Fact;
+use crate::fault::*;
+use crate::model::types::{ChannelState, ChannelUse};
 use crate::physics::Point;
 use crate::state::{AdminState, OperState, ServiceState};
 
@@ -29,7 +31,7 @@ fn parameters(role: Role) -> Parameters {
 /// A module on the bench: the clock is turned by hand, and what it tells is heard.
 struct Bench {
     module: SimulatedModule,
-    facts: tokio::sync::mpsc::Receiver<Fact<Event>>,
+    facts: tokio::sync::mpsc::Receiver<Fact<Nothing>>,
     config: Config,
     now: Timestamp,
 }
@@ -81,7 +83,7 @@ impl Bench {
         self.module.read(self.now, |device| device.diagnose(tests, started))
     }
 
-    fn take_facts(&mut self) -> Vec<Fact<Event>> {
+    fn take_facts(&mut self) -> Vec<Fact<Nothing>> {
         std::iter::from_fn(|| self.facts.try_recv().ok()).collect()
     }
 }
@@ -550,13 +552,12 @@ async fn the_driver_tells_and_answers() {
 
     let cut = Fault { fibre_cut: Some(FibreCut::default()), ..Fault::default() };
     while facts.try_recv().is_ok() {}
-    module.act(Action::InjectFault(Box::new(Call { input: cut })), "qlm", at(70)).await.unwrap();
+    module.inject(cut, "qlm", at(70)).await.unwrap();
     let mut told = Vec::new();
     while let Ok(fact) = facts.try_recv() {
         told.push(fact);
     }
     assert!(told.contains(&Fact::ConditionsChanged), "{told:?}");
-    let list = module.act(Action::ListFaults(Call::default()), "qlm", at(71)).await.unwrap();
-    let Outcome::ListFaults(Answer { output: ListOutput { fault } }) = list else { panic!("no list") };
+    let fault = Driver::faults(&module, at(71)).await.unwrap();
     assert_eq!((fault[0].fault_id.as_str(), fault[0].injected_by.as_str()), ("fault-1", "qlm"));
 }

@@ -10,9 +10,10 @@ use super::super::model::{Config, Operational, Relay, RelayState, Segment, Segme
 use crate::chassis::{Chassis, Machine, name};
 use crate::driver::{Condition, DriverError, Reading, Sample};
 use crate::fault::Fault;
+use crate::model::common::Resource;
 use crate::model::date_and_time;
+use crate::model::types::{ChannelState, Equipment};
 use crate::network::{ElementView, Network, Passage, PortLight};
-use crate::qkd_module::model::{ChannelState, Equipment, Resource};
 use crate::state::{AdminState, OperState};
 
 const RELAY_POINT_KIND: &str = "qkdn-types:quantum-relay-point";
@@ -57,10 +58,7 @@ impl SimulatedDevice {
     }
 
     pub fn check(&self, old: &Config, new: &Config) -> Result<(), DriverError> {
-        if !old.service_state.may_become(new.service_state) {
-            let reason = format!("{} does not become {} in one step", old.service_state, new.service_state);
-            return Err(DriverError::refused("service-state", reason));
-        }
+        DriverError::check_step("service-state", old.service_state, new.service_state)?;
         let unknown = new.segment.iter().find(|segment| !self.design.ports.contains(&segment.name));
         if let Some(Segment { name, .. }) = unknown {
             let has = self.design.ports.join(", ");

@@ -6,11 +6,12 @@ use netconf::server::base_modules;
 use netconf::yang::serde::{from_path, instance_path, tree_at};
 use netconf::yang::{Schema, json};
 
-use super::super::catalogue::quantity;
+use super::super::catalogue::{QUANTITIES, alarm_type, quantity};
+use super::super::model::CONTAINER;
 use super::*;
-use crate::driver::Call;
-use crate::fault::{ClearInput, Fault};
-use crate::qkd_module::model::ChannelState;
+use crate::driver::Driver;
+use crate::fault::Fault;
+use crate::model::types::ChannelState;
 use crate::schema::agent_schema;
 use crate::state::{AdminState, OperState, ServiceState};
 use crate::topology::Topology;
@@ -64,14 +65,13 @@ async fn light_passes_the_pairs_that_are_joined_and_no_others() {
 async fn a_failed_relay_point_says_so_and_darkens_its_link_until_it_is_repaired() {
     let (network, point) = bench().await;
     let fault = Fault { relay_point_failure: Some(Default::default()), ..Fault::default() };
-    point.act(Action::InjectFault(Box::new(Call { input: fault })), "tester", at(10)).await.unwrap();
+    point.inject(fault, "tester", at(10)).await.unwrap();
     assert!(!network.link(LINK, at(10)).unwrap().light);
     let sample = point.sample(at(11)).await.unwrap();
     let [condition] = sample.conditions.as_slice() else { panic!("{sample:?}") };
     assert_eq!((condition.alarm_type, condition.resource.as_str()), (alarm_type::RELAY_POINT_FAULT, RELAY_POINT));
     assert_eq!(point.state(at(11)).await.unwrap().state.oper_state, OperState::Failed);
-    let clear = Action::ClearFault(Call { input: ClearInput { fault_id: None, all: true } });
-    point.act(clear, "tester", at(20)).await.unwrap();
+    point.clear(None, "tester", at(20)).await.unwrap();
     assert!(network.link(LINK, at(20)).unwrap().light);
     assert_eq!(point.sample(at(21)).await.unwrap().conditions, []);
 }
@@ -99,7 +99,7 @@ async fn what_contradicts_itself_is_refused_by_its_leaf() {
     assert_eq!(refused(|config| config.segment[1].name = "south".to_owned()), "segment[name='south']");
     assert_eq!(refused(|config| config.service_state = ServiceState::Reserved), "service-state");
     let foreign = Fault { tamper: Some(Default::default()), ..Fault::default() };
-    let foreign = point.act(Action::InjectFault(Box::new(Call { input: foreign })), "tester", at(9)).await;
+    let foreign = point.inject(foreign, "tester", at(9)).await;
     assert!(matches!(foreign, Err(DriverError::Unsupported(_))));
 }
 

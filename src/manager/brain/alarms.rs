@@ -12,7 +12,7 @@ use crate::function::qlm;
 use crate::input::{Effect, Notification};
 use crate::layout::Layout;
 use crate::model::{DeviceName, ResourceId, Severity};
-use crate::procedure::link_failure::Network as View;
+use crate::procedure::Network as View;
 use crate::record::{Alarm, AlarmKey, Inconsistency, Record};
 
 /// Own alarm types of qkdn-alarms, and their classes.
@@ -108,19 +108,23 @@ impl Manager {
         out.extend(dropped.into_iter().map(|key| Effect::Store(Record::AlarmPurged(key))));
         let is_told = changes.iter().any(|change| *change != Change::Silent);
         let holds = self.alarms.get(key).is_some_and(|alarm| !alarm.is_cleared);
+        let mut dealt = Vec::new();
         if is_told && holds {
-            self.deal_with(key, now, out);
+            self.deal_with(key, now, &mut dealt);
         }
         let links = if is_told { self.links_of(&key.resource) } else { Vec::new() };
         let moved = self.find_roots(&links);
         if !holds {
             self.with_links(|failures, view| failures.cleared(view));
         }
-        let Some(alarm) = self.alarms.get(key) else { return };
-        out.push(Effect::Store(Record::Alarm(Box::new(alarm.clone()))));
-        if is_told {
-            out.push(Effect::Notify(Box::new(Notification::Alarm(alarm.clone()))));
+        // A subscriber hears of the alarm before it hears of a step that names it.
+        if let Some(alarm) = self.alarms.get(key) {
+            out.push(Effect::Store(Record::Alarm(Box::new(alarm.clone()))));
+            if is_told {
+                out.push(Effect::Notify(Box::new(Notification::Alarm(alarm.clone()))));
+            }
         }
+        out.extend(dealt);
         self.store_alarms(moved.iter().filter(|other| *other != key), out);
     }
 

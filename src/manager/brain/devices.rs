@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::alarms::{AGENT_UNREACHABLE, NOTIFICATION_GAP};
 use super::{Managed, Manager};
-use crate::facts::{DeviceEvent, EventContent, Report};
+use crate::facts::{DeviceEvent, EventContent, Facts, Report};
 use crate::input::{Effect, Notification, SessionFacts};
 use crate::inventory::Changes;
 use crate::model::{ConfigurationStatus, ConnectionState, DeviceName, Kind, Plan, ResourceId, Severity};
@@ -201,7 +201,15 @@ impl Manager {
             self.configuration.read(device, kind, changes, now, out);
         }
         self.networks_dirty.get_or_insert(now);
-        self.with_links(|failures, view| failures.go_on(view, now, out));
+        // A controller may have told what came of an action while nobody heard it.
+        let progress = match self.reports.get(device).map(|report| &report.facts) {
+            Some(Facts::Controller(facts)) => facts.state.control_action.clone(),
+            _ => Vec::new(),
+        };
+        self.with_links(|failures, view| {
+            progress.iter().for_each(|progress| failures.progressed(device, progress, view, now, out));
+            failures.go_on(view, now, out);
+        });
     }
 
     pub(super) fn not_synchronized(&mut self, device: &str, error: String, now: Timestamp, out: &mut Vec<Effect>) {
@@ -311,12 +319,19 @@ impl Manager {
                 self.device_state(device, &resource_id, &state, new);
             }
             EventContent::Other(name) if name == CONFIG_CHANGE => managed.stale = true,
-            EventContent::ControlAction { .. } | EventContent::Other(_) => {}
+            EventContent::ControlAction(progress) => {
+                self.with_links(|failures, view| failures.progressed(device, &progress, view, now, out));
+            }
+            EventContent::Other(_) => {}
         }
     }
 
     fn device_state(&mut self, device: &str, resource_id: &str, state: &str, new: String) {
         let Some(managed) = self.devices.get_mut(device) else { return };
+        let parts = self.reports.get_mut(device).into_iter().flat_map(|report| &mut report.resources);
+        if let Some(part) = parts.into_iter().find(|part| part.resource_id == resource_id && state == "oper-state") {
+            part.oper_state = Some(new.clone());
+        }
         if managed.state.found_id.as_deref() != Some(resource_id) {
             return;
         }
@@ -366,7 +381,7 @@ impl Manager {
         }
         let is_receiver = matches!(
             self.reports.get(device).map(|report| &report.facts),
-            Some(crate::facts::Facts::QkdModule(facts)) if facts.role() == Some("receiver")
+            Some(Facts::QkdModule(facts)) if facts.role() == Some("receiver")
         );
         let mut moved = false;
         for item in &mut information {

@@ -103,7 +103,8 @@ impl Double {
         users.add_key("qlm", key.public_key().clone());
         let host_key = ssh::load_or_generate_host_key(&self.directory.join(host_key)).unwrap();
         let behind = Behind::new(self.schema.clone());
-        let options = Options { state_dir: self.directory.join("state"), superuser: Some("qlm".into()) };
+        let options =
+            Options { state_dir: self.directory.join("state"), superuser: Some("qlm".into()), ..Options::default() };
         let server = in_time(async {
             loop {
                 // The one before may still have its files.

@@ -5,7 +5,7 @@ use netconf::yang::Tree;
 use netconf::yang::serde::{SerdeError, from_path, from_tree};
 use serde::Deserialize;
 
-use super::{DeviceEvent, Diagnosis, EventContent, ReportedAlarm};
+use super::{ActionProgress, DeviceEvent, Diagnosis, EventContent, ReportedAlarm};
 use crate::model::{ResourceId, Severity};
 use crate::record::{AlarmKey, AlarmValue};
 
@@ -62,6 +62,7 @@ struct ListedChange {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 struct Operation {
+    operation_id: Option<String>,
     event_notify: EventNotify,
 }
 
@@ -205,7 +206,9 @@ impl DeviceEvent {
         }
         if let Some(ControlActionState { management_operation, action_id, state, state_text }) = notified.control_action
         {
-            return Ok(event(management_operation, EventContent::ControlAction { action_id, state, text: state_text }));
+            let operation_id = management_operation.operation_id.clone();
+            let progress = ActionProgress { action_id, operation_id, state, text: state_text };
+            return Ok(event(management_operation, EventContent::ControlAction(Box::new(progress))));
         }
         let schema = notification.schema();
         let Some(child) = notification.root().iter().next() else {

@@ -5,3 +5,4 @@
 
 pub mod qclm;
 pub mod qlm;
+pub mod xlmo;

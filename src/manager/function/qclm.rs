@@ -20,6 +20,18 @@ pub struct Means {
     pub spare_path: Option<SparePath>,
     /// (relay point, relay): another pair of segments to join.
     pub spare_relay: Option<(ResourceId, String)>,
+    /// What the network has besides, and is no help.
+    pub ruled_out: Vec<RuledOut>,
+}
+
+/// A type of action that would lead the link through what has failed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RuledOut {
+    /// Identity of qkdn-types.
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub reason: String,
 }
 
 /// Two ports of an optical switch that stand by, for a cross-connect of the link.
@@ -44,6 +56,37 @@ pub struct Action {
     pub value: Value,
 }
 
+/// One of these is to be done: the action, or where it fails the first alternative that does not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Choice {
+    pub action: Action,
+    pub alternatives: Vec<Action>,
+}
+
+impl Choice {
+    /// The first is the action; None without any.
+    pub fn of(mut actions: Vec<Action>) -> Option<Choice> {
+        (!actions.is_empty()).then(|| Choice { action: actions.remove(0), alternatives: actions })
+    }
+
+    /// In words.
+    pub fn text(&self) -> String {
+        let name = |action: &Action| action.kind.rsplit(':').next().unwrap_or_default().to_owned();
+        let others: Vec<String> = self.alternatives.iter().map(name).collect();
+        let others = if others.is_empty() {
+            "no alternative".to_owned()
+        } else {
+            format!("alternatives: {}", others.join(", "))
+        };
+        format!("{}: {}; {others}", name(&self.action), self.action.description)
+    }
+}
+
+pub const BACKUP_CHANNEL: &str = "qkdn-types:backup-channel-activation";
+pub const SWITCH_PORT: &str = "qkdn-types:switch-port";
+pub const RELAY_POINT: &str = "qkdn-types:relay-point-switching";
+
 /// Step 7: the action that is chosen comes first, then the alternatives. Empty: nothing is to be done.
 pub fn decide(cause: Cause, means: &Means) -> Vec<Action> {
     let around = path_modification(means);
@@ -63,7 +106,7 @@ pub fn decide(cause: Cause, means: &Means) -> Vec<Action> {
     actions.into_iter().flatten().collect()
 }
 
-fn path_modification(means: &Means) -> Action {
+pub(super) fn path_modification(means: &Means) -> Action {
     Action {
         kind: "qkdn-types:path-modification".to_owned(),
         priority: 5,
@@ -75,7 +118,7 @@ fn path_modification(means: &Means) -> Action {
 fn backup_channel(means: &Means) -> Option<Action> {
     let (module, channel) = means.backup_channel.as_ref()?;
     Some(Action {
-        kind: "qkdn-types:backup-channel-activation".to_owned(),
+        kind: BACKUP_CHANNEL.to_owned(),
         priority: 6,
         description: format!("move {} to its quantum channel {channel}", means.link_id),
         value: json!({"backup-channel": {"module-id": module, "channel": channel}}),
@@ -85,7 +128,7 @@ fn backup_channel(means: &Means) -> Option<Action> {
 fn switch_port(means: &Means) -> Option<Action> {
     let SparePath { switch_id, cross_connect, input, output } = means.spare_path.as_ref()?;
     Some(Action {
-        kind: "qkdn-types:switch-port".to_owned(),
+        kind: SWITCH_PORT.to_owned(),
         priority: 6,
         description: format!("lead {} through ports {input} and {output} of {switch_id}", means.link_id),
         value: json!({"switch-port": {
@@ -97,7 +140,7 @@ fn switch_port(means: &Means) -> Option<Action> {
 fn relay(means: &Means) -> Option<Action> {
     let (relay_point, relay) = means.spare_relay.as_ref()?;
     Some(Action {
-        kind: "qkdn-types:relay-point-switching".to_owned(),
+        kind: RELAY_POINT.to_owned(),
         priority: 6,
         description: format!("join {} by relay {relay} of {relay_point}", means.link_id),
         value: json!({"relay-point": {"relay-point-id": relay_point, "relay": relay, "enabled": true}}),

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::Diagnosis;
@@ -38,6 +39,9 @@ pub struct Analysis {
     pub diagnosis: Option<Diagnosis>,
 }
 
+/// Confidence in what alarms alone tell, percent: most of them have more causes than one.
+const BY_ALARMS: f64 = 50.0;
+
 /// How near an alarm type stands to the root of a link's failure: alarms of a higher rank follow from those of a lower one. None: not an
 /// alarm of a QKD link. Alarm types without `module:`.
 pub fn rank(alarm_type: &str) -> Option<u8> {
@@ -63,6 +67,18 @@ pub fn is_link_alert(alarm_type: &str) -> bool {
     rank(alarm_type).is_some_and(|rank| rank < 11)
 }
 
+/// Whether an alarm of this type tells of no fault but of an attack: its equipment works, and is not to be trusted (clause 10.5).
+pub fn is_security(alarm_type: &str) -> bool {
+    alarm_type == "module-tamper"
+}
+
+/// Clause 10.5 step 2: what such an alarm means for a link.
+pub fn security_report(resource: &str, link: &str, since: Timestamp) -> String {
+    format!(
+        "{resource} was opened or moved: key that {link} made since {since} may be known to others, and what it makes is not to be trusted"
+    )
+}
+
 /// Whether an alarm only tells what follows from another: it joins a run, and by itself is no news to one.
 pub fn is_consequence(alarm_type: &str) -> bool {
     rank(alarm_type).is_some_and(|rank| (7..11).contains(&rank))
@@ -84,22 +100,35 @@ pub fn analyse(alarm_types: &[&str], diagnosis: Option<&Diagnosis>) -> Analysis 
     let by_alarms = of_alarms(alarm_types);
     let Some(diagnosis) = diagnosis else {
         let text = format!("without a diagnosis, judged by the alarms alone: {}", alarm_types.join(", "));
-        return Analysis { cause: by_alarms, confidence: 50.0, text, diagnosis: None };
+        return Analysis { cause: by_alarms, confidence: BY_ALARMS, text, diagnosis: None };
     };
+    let told = diagnosis.text.as_deref().unwrap_or("no more is told");
+    let found = format!("probable cause {}: {told}", diagnosis.probable_cause);
+    let (mut confidence, mut text) = (diagnosis.confidence, found.clone());
     let cause = match diagnosis.probable_cause.rsplit(':').next().unwrap_or_default() {
         // A switch or relay point that says so itself knows better why it is dark.
-        "fibre-cut" | "excess-loss" if by_alarms == Cause::EquipmentFailure => Cause::EquipmentFailure,
+        "fibre-cut" | "excess-loss" if by_alarms == Cause::EquipmentFailure => {
+            text = format!(
+                "the equipment tells of it itself: {}; the module sees no more than {found}",
+                alarm_types.join(", ")
+            );
+            Cause::EquipmentFailure
+        }
         "fibre-cut" => Cause::FibreCut,
         "excess-loss" => Cause::ExcessLoss,
         "eavesdropping" => Cause::Eavesdropping,
         "classical-channel-loss" => Cause::ClassicalChannel,
         "detector-failure" | "laser-failure" | "random-number-failure" => Cause::EquipmentFailure,
         "misalignment" | "synchronization-loss" | "temperature-excess" => Cause::Degradation,
-        _ => by_alarms,
+        _ if by_alarms == Cause::Unknown => Cause::Unknown,
+        _ => {
+            // The diagnosis may be sure of what it says; it says nothing of this cause.
+            confidence = BY_ALARMS;
+            text = format!("judged by the alarms: {}; the diagnosis tells no cause: {found}", alarm_types.join(", "));
+            by_alarms
+        }
     };
-    let told = diagnosis.text.as_deref().unwrap_or("no more is told");
-    let text = format!("probable cause {}: {told}", diagnosis.probable_cause);
-    Analysis { cause, confidence: diagnosis.confidence, text, diagnosis: Some(diagnosis.clone()) }
+    Analysis { cause, confidence, text, diagnosis: Some(diagnosis.clone()) }
 }
 
 /// The rank from which on alarms are explained by a cause: what comes later and is no nearer to the root is no news.
@@ -125,7 +154,6 @@ fn of_alarms(alarm_types: &[&str]) -> Cause {
             | "relay-point-fault"
             | "laser-fault"
             | "detector-fault"
-            | "module-tamper"
             | "qrng-health-failed",
         ) => Cause::EquipmentFailure,
         Some("eavesdropping-suspected") => Cause::Eavesdropping,

@@ -5,6 +5,7 @@
 //! more is removed.
 
 mod document;
+mod mount;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,11 +19,12 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use self::document::{differences, edit_config, get_config, restricted};
+use self::mount::Mount;
 use super::southbound::rpc_error;
 use super::{Shared, Southbound, devices};
 use crate::connection::CallError;
 use crate::input::Input;
-use crate::model::ConfigurationStatus;
+use crate::model::{ConfigurationStatus, Kind};
 use crate::store::Store;
 
 /// Devices written to, or compared, at a time: each has a request and a reply in memory.
@@ -91,6 +93,10 @@ impl<S: Store, B: Southbound> Shared<S, B> {
         for Taken { device, .. } in taken {
             self.report(device, ConfigurationStatus::InSync, None).await;
         }
+        for device in self.let_go(old, new)? {
+            let Comparison { status, .. } = self.unowned(&device);
+            self.report(device, status, None).await;
+        }
         for device in pending {
             let text = "It is told when there is a session.".to_owned();
             self.report(device, ConfigurationStatus::Pending, Some(text)).await;
@@ -103,6 +109,12 @@ impl<S: Store, B: Southbound> Shared<S, B> {
         let _one_at_a_time = self.pushing.lock().await;
         let wanted = match self.wanted(&self.running.load(), device) {
             Ok(Some(wanted)) => wanted,
+            Ok(None) if self.is_understood(device) => {
+                if self.status(device).await != ConfigurationStatus::InSync {
+                    self.report(device.to_owned(), ConfigurationStatus::InSync, None).await;
+                }
+                return;
+            }
             Ok(None) => return,
             Err(error) => return tracing::error!(device, %error, "the wanted configuration cannot be carried over"),
         };
@@ -133,8 +145,9 @@ impl<S: Store, B: Southbound> Shared<S, B> {
         let (mut compared, running) = (BTreeMap::new(), self.running.load_full());
         for device in devices {
             let Some(wanted) = self.wanted(&running, &device)? else {
-                let text = Some("The manager does not own its configuration.".to_owned());
-                compared.insert(device, Comparison { status: ConfigurationStatus::Unknown, text });
+                let comparison = self.unowned(&device);
+                self.report(device.clone(), comparison.status, None).await;
+                compared.insert(device, comparison);
                 continue;
             };
             let (shared, bound) = (self.clone(), bound.clone());
@@ -152,6 +165,23 @@ impl<S: Store, B: Southbound> Shared<S, B> {
             compared.insert(device, comparison);
         }
         Ok(compared)
+    }
+
+    /// A device of which nothing is wanted has, once it is there, what is wanted.
+    fn unowned(&self, device: &str) -> Comparison {
+        let (status, text) = match (self.is_understood(device), self.southbound.is_connected(device)) {
+            (true, true) => {
+                (ConfigurationStatus::InSync, "The manager does not own its configuration: nothing is wanted of it.")
+            }
+            (true, false) => (ConfigurationStatus::Unknown, "There is no session with it."),
+            (false, _) => (ConfigurationStatus::Unknown, "The manager has no model of its configuration."),
+        };
+        Comparison { status, text: Some(text.to_owned()) }
+    }
+
+    /// It is of a kind that could be configured through the manager.
+    fn is_understood(&self, device: &str) -> bool {
+        devices::kind_of(&self.running.load(), device).is_some_and(|kind| kind != Kind::Unknown)
     }
 
     async fn compare(&self, device: &str, wanted: &Wanted) -> Comparison {
@@ -185,12 +215,27 @@ impl<S: Store, B: Southbound> Shared<S, B> {
             Ok(_) => Ok(Taken { device, undo }),
             Err(error) => {
                 // Whether it did it after all is not known.
-                if matches!(error, CallError::Timeout { .. }) {
+                let is_open = matches!(error, CallError::Timeout { .. });
+                let error = self.mounted(rpc_error(error), &device, container);
+                if is_open {
                     self.take_back(&Taken { device, undo }).await;
                 }
-                Err(rpc_error(error))
+                Err(error)
             }
         }
+    }
+
+    /// A device's refusal, about the place where the client of the manager knows what it is about.
+    fn mounted(&self, error: RpcError, device: &str, container: NodeId) -> RpcError {
+        let theirs = &self.device_schema;
+        let ours = self.schema.find("/qkdn-manager:devices").expect("the manager serves its model");
+        let ours = self.schema.module_of(ours);
+        Mount {
+            device,
+            container: (&theirs.module_of(container).namespace, &theirs.node(container).name),
+            here: (&ours.name, &ours.namespace),
+        }
+        .moved(error)
     }
 
     /// Sets back the devices that took their part, and says why.
@@ -239,6 +284,17 @@ impl<S: Store, B: Southbound> Shared<S, B> {
             }
         }
         Ok(changes)
+    }
+
+    /// The devices that the manager owned and owns no more.
+    fn let_go(&self, old: &Tree, new: &Tree) -> Result<Vec<String>, RpcError> {
+        let mut devices = Vec::new();
+        for device in devices::names(new)? {
+            if self.wanted(new, &device)?.is_none() && self.wanted(old, &device)?.is_some() {
+                devices.push(device);
+            }
+        }
+        Ok(devices)
     }
 
     /// What a device is to have; None where the manager does not own its configuration.

@@ -221,6 +221,14 @@ impl<S: Store, B: Southbound> Shared<S, B> {
             device: device.map(str::to_owned),
             result: error.map_or_else(|| "ok".to_owned(), |error| error.tag.as_str().to_owned()),
         };
+        tracing::info!(
+            user = audit.user,
+            session = audit.session_id,
+            device = audit.device,
+            result = audit.result,
+            "{}",
+            audit.operation
+        );
         let kept = tokio::time::timeout(AUDIT_TIMEOUT, self.southbound.keep(vec![Record::Audit(audit)])).await;
         if kept.is_err() {
             tracing::error!(user = %who.user, "an operation is not on record yet: the store does not take it");

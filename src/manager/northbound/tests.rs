@@ -8,6 +8,7 @@ use netconf::xml::{Document, Limits};
 use netconf::yang::edit;
 use netconf::yang::ffi::data::Kind as Message;
 use netconf::yang::json;
+use netconf::yang::tree::Origin;
 use netconf::yang::validate::Validator;
 use netconf::yang::write::{WriteOptions, write};
 use netconf::yang::{Content, Inner, NodeId, NodeKind};
@@ -147,6 +148,32 @@ async fn all_that_is_known_is_valid_data_of_the_model() {
     assert!(types.len() > 40, "{}", types.len());
 }
 
+/// RFC 8342 section 5.3.4: what devices told of the topology is learned, all else that nobody configured is the system's.
+#[tokio::test]
+async fn networks_are_learned_and_configuration_is_intended() {
+    let mut north = North::new(sample::store());
+    north.commit(north.config(TWO)).await.unwrap();
+    let state = north.provider.state(&Selection::all()).await.unwrap();
+    let tree = north.running.merged_as(&state, Origin::System);
+    let mut out = Vec::new();
+    let options = WriteOptions { with_origin: true, ..WriteOptions::default() };
+    write(&tree, &Selection::all(), None, options, &mut out);
+    let text = String::from_utf8(out).unwrap();
+    let origin_of = |top: &str| {
+        let tag = text
+            .split_once(&format!("<{top} "))
+            .and_then(|(_, rest)| rest.split_once('>'))
+            .unwrap_or_else(|| panic!("{top}"))
+            .0;
+        tag.split_once(" or:origin=\"or:").map(|(_, origin)| origin.trim_end_matches('"').to_owned())
+    };
+    assert_eq!(origin_of("networks").as_deref(), Some("learned"));
+    assert_eq!(origin_of("devices").as_deref(), Some("intended"));
+    // Nothing inside the networks is of another origin than they are.
+    let networks = text.split_once("<networks ").and_then(|(_, rest)| rest.split_once("</networks>")).unwrap().0;
+    assert_eq!(networks.matches("or:origin").count(), 1, "{networks}");
+}
+
 #[tokio::test]
 async fn a_get_reads_what_its_filter_reaches_and_nothing_else() {
     let mut north = North::new(sample::store());
@@ -256,6 +283,9 @@ async fn a_device_that_refuses_keeps_the_others_as_they_were() {
     assert_eq!(error.tag, ErrorTag::InUse);
     let message = error.message.clone().unwrap();
     assert!(message.contains("\"l1-rx\"") && message.contains("The laser is hot."), "{message}");
+    let path =
+        bridge::instance_path(&north.schema, "/qkdn-manager:devices/device[name='l1-rx']/qkd-module/sampling-interval");
+    assert_eq!(error.path.as_ref().unwrap().text, path.unwrap().to_error_path(&north.schema).text);
     assert_eq!([north.field.configured("l1-tx"), north.field.configured("l1-rx")], before);
     assert_eq!(north.field.plans.lock().unwrap().len(), 2);
 }
@@ -282,6 +312,37 @@ async fn a_device_is_told_once_it_is_there_and_compared_later() {
     assert!(reply.contains("\"drift\"") && reply.contains("thresholds/qber/warning is 4.0, not 5.0"), "{reply}");
     let unknown = north.call(&check.replace("l1-tx", "l9")).await.unwrap_err();
     assert_eq!(unknown.tag, ErrorTag::DataMissing);
+}
+
+#[tokio::test]
+async fn a_device_of_which_nothing_is_wanted_has_what_is_wanted() {
+    let mut store = Memory::default();
+    store.devices.push(sample::device("l1-tx"));
+    let mut north = North::new(store);
+    let unowned = TWO.replace(", \"quantum-channel\": [{\"name\": \"main\"}]}}", "}").replace(
+        "\"qkd-module\": {\"thresholds\": {\"qber\": {\"warning\": \"5.0\", \"critical\": \"9.0\"}}",
+        "\"managed\": true",
+    );
+    assert!(!unowned.contains("thresholds"), "{unowned}");
+    north.commit(north.config(&unowned)).await.unwrap();
+    north.field.statuses();
+    north.field.connect("l1-tx");
+    north.provider.0.reconcile("l1-tx").await;
+    assert_eq!(north.field.statuses(), ["l1-tx InSync"]);
+    let check =
+        "<check-synchronization xmlns=\"urn:qkdn:yang:qkdn-manager\"><device>l1-tx</device></check-synchronization>";
+    let reply = north.call(check).await.unwrap();
+    assert!(reply.contains("\"in-sync\"") && reply.contains("nothing is wanted"), "{reply}");
+    // Owned, and let go again: what somebody else made of it is no drift any more.
+    north.commit(north.config(TWO)).await.unwrap();
+    north.field.statuses();
+    north.commit(north.config(&unowned)).await.unwrap();
+    assert_eq!(north.field.statuses(), ["l1-tx InSync"]);
+    // Of a kind that is not known nothing can be wanted.
+    north.commit(north.config(&unowned.replacen("\"kind\": \"qkd-module\", ", "", 1))).await.unwrap();
+    north.field.statuses();
+    north.provider.0.reconcile("l1-tx").await;
+    assert_eq!(north.field.statuses(), [""; 0]);
 }
 
 fn alarm_action(action: &str) -> String {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use netconf::error::RpcError;
+use netconf::yang::tree::{Origin, Tree};
 use serde::Serialize;
 
 use super::{Answer, failed};
@@ -21,7 +22,10 @@ pub(super) fn read(answer: &mut Answer<'_>, store: &impl Store) -> Result<(), Rp
         networks.retain(|network| keys.contains(&network.network_id));
     }
     let entries: Vec<_> = networks.iter().map(NetworkEntry::of).collect();
-    answer.add_entries(NETWORK, &entries);
+    // Devices told of them: they are in use without having been configured here (RFC 8342 section 5.3.4).
+    let mut learned = Answer { schema: answer.schema, want: answer.want, tree: Tree::new(answer.schema.clone()) };
+    learned.add_entries(NETWORK, &entries);
+    answer.tree = answer.tree.merged(&learned.tree.with_origin(Origin::Learned));
     Ok(())
 }
 

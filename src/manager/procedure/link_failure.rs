@@ -1,22 +1,19 @@
 //! Fault management, QKD link failure (clause 10.1.1): one run for each incident of a link, from the alert to the controller.
 
-mod means;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::{ActiveRun, Done};
+use super::control::{Control, Decision};
+use super::{ActiveRun, Done, Network, means, security, short, word};
 use crate::alarm::AlarmList;
-use crate::facts::Diagnosis;
-use crate::function::qclm::{self, Action};
+use crate::facts::{ActionProgress, Diagnosis, Facts};
+use crate::function::qclm::{self, Choice, RuledOut};
 use crate::function::qlm::{self, Analysis};
-use crate::input::{ControlAction, Effect};
-use crate::layout::Layout;
-use crate::model::{DeviceName, Function, Kind, ResourceId, Severity};
+use crate::input::Effect;
+use crate::model::{DeviceName, Function, ResourceId, Severity};
 use crate::record::{Alarm, AlarmKey, Procedure, Run, RunState, Step};
-use crate::topology::Reports;
 
 /// How long the module measures, s: long enough for some thousand detections of a slow system, short enough for an operator who waits.
 const DIAGNOSTIC_SECONDS: u16 = 2;
@@ -24,28 +21,10 @@ const DIAGNOSTIC_SECONDS: u16 = 2;
 /// After so long without an answer the analysis goes on without a diagnosis.
 const DIAGNOSTIC_PATIENCE: SignedDuration = SignedDuration::from_secs(30);
 
-/// An action that failed is sent again after so long: a controller that restarts is back by then.
-const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(5);
-
-/// A run waits so long for a controller to be connected before it says so: one that restarts, or the manager, is back by then.
-const CONTROLLER_PATIENCE: SignedDuration = SignedDuration::from_secs(5);
-
-/// Tries of one action; then the next alternative is taken, and after the last the run has failed.
-const TRIES: u32 = 2;
-
-/// What a run can see of the network.
-#[derive(Clone, Copy)]
-pub struct Network<'a> {
-    pub layout: &'a Layout,
-    pub reports: &'a Reports,
-    pub alarms: &'a AlarmList,
-    pub operational: &'a BTreeSet<DeviceName>,
-}
-
-/// All incidents, by link.
+/// All incidents: what is wrong with a link, and, apart from it, whether it can still be trusted (clause 10.5).
 #[derive(Debug, Default)]
 pub struct LinkFailures {
-    incidents: BTreeMap<ResourceId, Incident>,
+    incidents: BTreeMap<(Procedure, ResourceId), Incident>,
 }
 
 /// What is wrong with a link, until all of its alarms are cleared.
@@ -63,20 +42,8 @@ struct Incident {
 enum Stage {
     /// Between steps 2 and 3. No device: none was asked yet, after a restart.
     Diagnosing { device: Option<DeviceName>, until: Timestamp },
-    /// Between steps 7 and 8.
-    Controlling {
-        /// The run as it was when it was decided: an action that is sent again is the same.
-        decided: Box<Run>,
-        action: ControlAction,
-        /// The how manieth action of the run it is.
-        number: u32,
-        rest: Vec<Action>,
-        /// Since when it could be sent.
-        since: Timestamp,
-        tries: u32,
-        asked: Option<Timestamp>,
-        failed: Option<String>,
-    },
+    /// From step 7 on, and of 10.5 from step 4.
+    Controlling(Box<Control>),
     /// The run has ended; alarms that follow from the incident still come.
     Over,
 }
@@ -85,33 +52,19 @@ impl LinkFailures {
     /// Goes on with what had not ended when the manager stopped.
     pub fn recover(runs: &[(Run, Vec<Step>)], alarms: &AlarmList, now: Timestamp) -> LinkFailures {
         let mut failures = LinkFailures::default();
-        for (run, steps) in runs.iter().filter(|(run, _)| run.procedure == Procedure::LinkFailure) {
+        let dealt_with = [Procedure::LinkFailure, Procedure::Security];
+        for (run, steps) in runs.iter().filter(|(run, _)| dealt_with.contains(&run.procedure)) {
             let Some(link) = run.resource_id.first() else { continue };
             let keys: BTreeSet<AlarmKey> =
                 run.alarm_id.iter().filter_map(|id| alarms.by_id(id)).map(|alarm| alarm.key.clone()).collect();
             let handled =
                 keys.iter().filter_map(|key| alarms.get(key)).filter_map(weight).min_by_key(|(rank, _)| *rank);
-            let decided = steps.iter().find(|step| step.number == 7).and_then(|step| step.data.as_ref());
+            let is_security = run.procedure == Procedure::Security;
+            let number = if is_security { security::DECISION } else { 7 };
+            let decided = steps.iter().find(|step| step.number == number).and_then(|step| step.data.as_ref());
             let decided = decided.and_then(|data| serde_json::from_str::<Decision>(data).ok());
             let stage = match decided {
-                Some(Decision { alarm_id, action, mut alternatives }) => {
-                    let decided = Box::new(Run { alarm_id, ..run.clone() });
-                    alternatives.insert(0, action);
-                    // Those that a controller did not accept have a step 8 each.
-                    let refused = steps.iter().filter(|step| step.number == 8 && step.peer.is_some()).count();
-                    alternatives.drain(..refused.min(alternatives.len() - 1));
-                    let (action, number) = (alternatives.remove(0), refused as u32 + 1);
-                    Stage::Controlling {
-                        action: control_action(&decided, &action, number),
-                        decided,
-                        number,
-                        rest: alternatives,
-                        since: now,
-                        tries: 0,
-                        asked: None,
-                        failed: None,
-                    }
-                }
+                Some(decision) => Stage::Controlling(Box::new(Control::recover(run, decision, steps, now))),
                 None => {
                     Stage::Diagnosing { device: None, until: now.saturating_add(DIAGNOSTIC_PATIENCE).unwrap_or(now) }
                 }
@@ -123,7 +76,7 @@ impl LinkFailures {
                 handled: handled.unwrap_or((u8::MAX, Severity::Indeterminate)),
                 stage,
             };
-            failures.incidents.insert(link.clone(), incident);
+            failures.incidents.insert((run.procedure, link.clone()), incident);
         }
         failures
     }
@@ -146,15 +99,17 @@ impl LinkFailures {
     ) -> Option<String> {
         let alarm = network.alarms.get(key).filter(|alarm| !alarm.is_cleared)?;
         let (rank, severity) = weight(alarm).filter(|_| qlm::is_link_alert(short(&key.alarm_type_id)))?;
+        let procedure = procedure_of(key);
         let mut dealing = None;
         let links: Vec<ResourceId> = network.layout.links_of(&key.resource).cloned().collect();
         for link in links {
-            if !self.incidents.contains_key(&link)
-                && let Some(incident) = Incident::forgotten(&link, key, network, now)
+            let incident = (procedure, link.clone());
+            if !self.incidents.contains_key(&incident)
+                && let Some(forgotten) = Incident::forgotten(&link, key, network, now)
             {
-                self.incidents.insert(link.clone(), incident);
+                self.incidents.insert(incident.clone(), forgotten);
             }
-            if let Some(incident) = self.incidents.get_mut(&link) {
+            if let Some(incident) = self.incidents.get_mut(&incident) {
                 let is_over = matches!(incident.stage, Stage::Over);
                 let is_worse =
                     rank < incident.handled.0 || (rank == incident.handled.0 && severity > incident.handled.1);
@@ -164,10 +119,11 @@ impl LinkFailures {
                     continue;
                 }
             }
-            let held = self.incidents.remove(&link).map(|incident| incident.alarms).unwrap_or_default();
-            let incident = Incident::begin(&link, alarm, held, network, next_run(), now, out);
-            dealing = Some(incident.active.run.run_id.clone());
-            self.incidents.insert(link, incident);
+            let held = self.incidents.remove(&incident).map(|incident| incident.alarms).unwrap_or_default();
+            let begin = if procedure == Procedure::Security { Incident::secure } else { Incident::begin };
+            let begun = begin(&link, alarm, held, network, next_run(), now, out);
+            dealing = Some(begun.active.run.run_id.clone());
+            self.incidents.insert(incident, begun);
         }
         dealing
     }
@@ -221,7 +177,35 @@ impl LinkFailures {
         let Some(incident) = self.incidents.values_mut().find(|incident| incident.active.run.run_id == run) else {
             return;
         };
-        incident.answered(device, result, network, now, out);
+        let Stage::Controlling(control) = &mut incident.stage else { return };
+        control.answered(&mut incident.active, device, result, network, now, out);
+        // An action that is sent again after a restart may have ended long ago.
+        let known = match network.reports.get(device).map(|report| &report.facts) {
+            Some(Facts::Controller(facts)) => facts.state.control_action.as_slice(),
+            _ => &[],
+        };
+        for progress in known.iter().filter(|progress| result == Ok(&progress.action_id)) {
+            control.progressed(&mut incident.active, device, progress, now, out);
+        }
+        incident.control(network, now, out);
+        self.cleared(network);
+    }
+
+    /// How far a controller got with an action, by its notification or as it was read. What is of no run any more changes nothing.
+    pub fn progressed(
+        &mut self,
+        device: &str,
+        progress: &ActionProgress,
+        network: Network<'_>,
+        now: Timestamp,
+        out: &mut Vec<Effect>,
+    ) {
+        for incident in self.incidents.values_mut() {
+            if let Stage::Controlling(control) = &mut incident.stage {
+                control.progressed(&mut incident.active, device, progress, now, out);
+                incident.control(network, now, out);
+            }
+        }
         self.cleared(network);
     }
 
@@ -239,22 +223,12 @@ impl LinkFailures {
                     incident.active.step(3, done, now, out);
                     incident.conclude(None, network, now, out);
                 }
-                Stage::Controlling { .. } => incident.control(network, now, out),
+                Stage::Controlling(_) => incident.control(network, now, out),
                 _ => {}
             }
         }
         self.cleared(network);
     }
-}
-
-#[derive(serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct Decision {
-    /// Those that it was made for; more may join the run later.
-    #[serde(default)]
-    alarm_id: Vec<String>,
-    action: Action,
-    alternatives: Vec<Action>,
 }
 
 impl Incident {
@@ -309,7 +283,10 @@ impl Incident {
     fn forgotten(link: &ResourceId, new: &AlarmKey, network: Network<'_>, now: Timestamp) -> Option<Incident> {
         let resources = network.layout.resources_of(link);
         let of_link = resources.flat_map(|resource| network.alarms.of_resource(resource));
-        let held: Vec<&Alarm> = of_link.filter(|alarm| !alarm.is_cleared && alarm.run_id.is_some()).collect();
+        let procedure = procedure_of(new);
+        let is_held =
+            |alarm: &&Alarm| !alarm.is_cleared && alarm.run_id.is_some() && procedure_of(&alarm.key) == procedure;
+        let held: Vec<&Alarm> = of_link.filter(is_held).collect();
         let weighed = held.iter().filter_map(|alarm| {
             let (rank, severity) = weight(alarm)?;
             if alarm.key != *new {
@@ -321,7 +298,7 @@ impl Incident {
         let handled = weighed.min_by_key(|(rank, severity)| (*rank, std::cmp::Reverse(*severity)))?;
         let run = Run {
             run_id: held.iter().find_map(|alarm| alarm.run_id.clone())?,
-            procedure: Procedure::LinkFailure,
+            procedure,
             trigger: None,
             alarm_id: held.iter().map(|alarm| alarm.alarm_id.clone()).collect(),
             resource_id: vec![link.clone()],
@@ -391,8 +368,8 @@ impl Incident {
         let Some(severity) = severity else {
             return self.end(RunState::NoAction, "the failure was over before anything was decided", now, out);
         };
-        if self.is_disabled(network) {
-            return self.end(RunState::NoAction, "the operator disabled the link: nothing is to be done", now, out);
+        if let Some(reason) = self.is_disabled(network) {
+            return self.end(RunState::NoAction, format!("{reason}: nothing is to be done"), now, out);
         }
 
         // 5) QLM reports the QKD link status to XLMO based on the QKD link diagnostic information.
@@ -406,119 +383,78 @@ impl Incident {
         self.active.step(6, Done::by(Function::Xlmo, text).with("qclm").data(status), now, out);
 
         // 7) QCLM makes appropriate control decision(s) to deal with the alert.
-        let mut actions = match severity {
+        let means = means::of(&self.link, network);
+        let actions = match severity {
             Severity::Warning | Severity::Indeterminate => Vec::new(),
-            _ => qclm::decide(*cause, &means::of(&self.link, network)),
+            _ => qclm::decide(*cause, &means),
         };
-        if actions.is_empty() {
+        let Some(choice) = Choice::of(actions) else {
             let reason =
                 if severity <= Severity::Warning { "a warning asks for none" } else { "the cause is not known" };
             self.active.step(7, Done::by(Function::Qclm, format!("no control action: {reason}")), now, out);
             return self.end(RunState::NoAction, format!("no control action: {reason}"), now, out);
-        }
-        let chosen = actions.remove(0);
-        let action = control_action(&self.active.run, &chosen, 1);
-        let others: Vec<&str> = actions.iter().map(|action| short(&action.kind)).collect();
-        let others = if others.is_empty() {
-            "no alternative".to_owned()
-        } else {
-            format!("alternatives: {}", others.join(", "))
         };
-        let text = format!("{}: {}; {others}", short(&chosen.kind), chosen.description);
-        let alarm_id = self.active.run.alarm_id.clone();
-        let decision = Decision { alarm_id, action: chosen, alternatives: actions };
-        let data = serde_json::to_value(&decision).unwrap_or_default();
-        let done =
-            Done { operation_id: Some(action.operation_id.clone()), ..Done::by(Function::Qclm, text).data(data) };
-        self.active.step(7, done, now, out);
+        let mut text = choice.text();
+        for RuledOut { kind, reason } in &means.ruled_out {
+            text.push_str(&format!("; not {}: {reason}", short(kind)));
+        }
+        let decision = Decision {
+            alarm_id: self.active.run.alarm_id.clone(),
+            first: choice,
+            then: Vec::new(),
+            ruled_out: means.ruled_out,
+        };
         // What follows from this cause is dealt with by this run, also when it is told later.
         self.handled.0 = self.handled.0.min(qlm::explains(*cause));
-        let rest = decision.alternatives;
-        let decided = Box::new(self.active.run.clone());
-        self.stage =
-            Stage::Controlling { decided, action, number: 1, rest, since: now, tries: 0, asked: None, failed: None };
+        self.decide(7, Function::Qclm, text, decision, now, out);
+        // 8) QCLM sends it to the QKDN controller for the required actions.
         self.control(network, now, out);
     }
 
-    /// 8) QCLM sends it to the QKDN controller for the required actions.
-    fn control(&mut self, network: Network<'_>, now: Timestamp, out: &mut Vec<Effect>) {
-        let is_over = self.raised(network).next().is_none();
-        let Stage::Controlling { action, since, tries, asked, failed, .. } = &mut self.stage else { return };
-        let is_due = asked.is_none_or(|asked| now.duration_since(asked) >= RETRY_AFTER);
-        // Asked and not answered: an answer, or its absence, is always told.
-        if (asked.is_some() && failed.is_none()) || !is_due {
-            return;
-        }
-        let controllers = network
-            .reports
-            .iter()
-            .filter(|(device, report)| report.kind == Kind::Controller && network.operational.contains(*device));
-        if is_over {
-            return self.end(RunState::NoAction, "the failure was over before a controller took an action", now, out);
-        }
-        let Some((controller, _)) = controllers.into_iter().next() else {
-            // It runs on, and says what it waits for; the first controller that is there gets the action.
-            if self.active.run.outcome.is_none() && now.duration_since(*since) >= CONTROLLER_PATIENCE {
-                let outcome = format!("waits for a controller to send {} to: none is connected", short(&action.kind));
-                self.active.run.outcome = Some(outcome);
-                self.active.changed(out);
-            }
-            return;
-        };
-        if self.active.run.outcome.take().is_some() {
-            self.active.changed(out);
-        }
-        *asked = Some(now);
-        *failed = None;
-        *tries += 1;
-        out.push(Effect::Control {
-            run: self.active.run.run_id.clone(),
-            device: controller.clone(),
-            action: Box::new(action.clone()),
-        });
+    /// Clause 10.5: a run whose decision does not wait for a diagnosis, nor end with the alarm.
+    fn secure(
+        link: &ResourceId,
+        alarm: &Alarm,
+        mut held: BTreeSet<AlarmKey>,
+        network: Network<'_>,
+        run_id: String,
+        now: Timestamp,
+        out: &mut Vec<Effect>,
+    ) -> Incident {
+        let (active, text, decision) = security::begin(link, alarm, network, run_id, now, out);
+        held.insert(alarm.key.clone());
+        let handled = weight(alarm).unwrap_or((u8::MAX, Severity::Indeterminate));
+        let mut incident = Incident { link: link.clone(), active, alarms: held, handled, stage: Stage::Over };
+        incident.decide(security::DECISION, Function::Xlmo, text, decision, now, out);
+        incident.control(network, now, out);
+        incident
     }
 
-    /// The controller's answer, or that there was none.
-    fn answered(
+    /// Records a decision, with the operation that it leads to.
+    fn decide(
         &mut self,
-        device: &str,
-        result: Result<&str, &str>,
-        network: Network<'_>,
+        number: u8,
+        actor: Function,
+        text: String,
+        decision: Decision,
         now: Timestamp,
         out: &mut Vec<Effect>,
     ) {
-        let Stage::Controlling { decided, action, number, rest, tries, failed, asked, .. } = &mut self.stage else {
-            return;
-        };
-        let operation_id = Some(action.operation_id.clone());
-        match result {
-            Ok(action_id) => {
-                let text = format!("{} sent; {device} accepts it as {action_id}", short(&action.kind));
-                let data = json!({"action-id": action_id, "type": action.kind, "priority": action.priority, "value": action.value});
-                let outcome = format!("{}: {} ({action_id} at {device})", short(&action.kind), action.description);
-                let done = Done { operation_id, ..Done::by(Function::Qclm, text).with(device).data(data) };
-                self.active.step(8, done, now, out);
-                self.end(RunState::Completed, outcome, now, out);
-            }
-            // A controller that went away has refused nothing.
-            Err(error) if !network.operational.contains(device) => {
-                *failed = Some(error.to_owned());
-                *tries = tries.saturating_sub(1);
-            }
-            Err(error) if *tries < TRIES => *failed = Some(error.to_owned()),
-            Err(error) => {
-                let text = format!("{} sent {tries} times; {device} does not accept it: {error}", short(&action.kind));
-                let done = Done { operation_id, ..Done::by(Function::Qclm, text).with(device) };
-                self.active.step(8, done, now, out);
-                if rest.is_empty() {
-                    let outcome = format!("no control action was accepted; the last error: {error}");
-                    return self.end(RunState::Failed, outcome, now, out);
-                }
-                let next = rest.remove(0);
-                *number += 1;
-                *action = control_action(decided, &next, *number);
-                (*tries, *failed, *asked) = (0, None, None);
-            }
+        let data = serde_json::to_value(&decision).unwrap_or_default();
+        let control = Control::new(&self.active.run, decision, now);
+        let done = Done { operation_id: Some(control.operation_id()), ..Done::by(actor, text).data(data) };
+        self.active.step(number, done, now, out);
+        self.stage = Stage::Controlling(Box::new(control));
+    }
+
+    /// Sends what is due, and ends the run if nothing is to be done any more.
+    fn control(&mut self, network: Network<'_>, now: Timestamp, out: &mut Vec<Effect>) {
+        // What was once opened stays suspect when it is closed again.
+        let is_over = self.active.run.procedure != Procedure::Security && self.raised(network).next().is_none();
+        let Stage::Controlling(control) = &mut self.stage else { return };
+        control.go_on(&mut self.active, is_over, network, now, out);
+        if let Some((state, outcome)) = control.ended() {
+            self.end(state, outcome, now, out);
         }
     }
 
@@ -538,43 +474,24 @@ impl Incident {
         self.raised(network).any(concerns)
     }
 
-    /// Either end was taken out of operation by the operator: what follows from that is no failure.
-    fn is_disabled(&self, network: Network<'_>) -> bool {
-        let Some(link) = network.layout.links.get(&self.link) else { return false };
-        let mut ends = link.ends.iter().filter_map(|end| network.reports.get(&end.device));
-        ends.any(|report| report.admin_state.as_deref() == Some("disabled"))
+    /// Either end was taken out of operation by the operator or by a controller: what follows from that is no failure.
+    fn is_disabled(&self, network: Network<'_>) -> Option<&'static str> {
+        let link = network.layout.links.get(&self.link)?;
+        let ends = || link.ends.iter().filter_map(|end| network.reports.get(&end.device));
+        if ends().any(|report| report.admin_state.as_deref() == Some("disabled")) {
+            return Some("the operator disabled the link");
+        }
+        let is_out = ends().any(|report| report.service_state.as_deref() == Some("out-of-service"));
+        is_out.then_some("the link was taken out of service")
     }
 }
 
-/// The n-th action of a run, as Table I.2 has it. The operation-id is the same each time it is sent, and of this run alone.
-fn control_action(run: &Run, action: &Action, number: u32) -> ControlAction {
-    let mut value = json!({"cause": run.trigger.clone().unwrap_or_default()});
-    if !run.alarm_id.is_empty() {
-        value["alarm-id"] = json!(run.alarm_id);
-    }
-    if let (Some(value), Some(members)) = (value.as_object_mut(), action.value.as_object()) {
-        value.extend(members.clone());
-    }
-    ControlAction {
-        operation_id: format!("{}.{}.{number}", run.run_id, run.started.as_second()),
-        description: action.description.clone(),
-        kind: action.kind.clone(),
-        priority: action.priority,
-        value,
-    }
+/// What deals with an alarm of this type.
+fn procedure_of(key: &AlarmKey) -> Procedure {
+    if qlm::is_security(short(&key.alarm_type_id)) { Procedure::Security } else { Procedure::LinkFailure }
 }
 
 /// Rank and severity of an alarm of a link.
 fn weight(alarm: &Alarm) -> Option<(u8, Severity)> {
     Some((qlm::rank(short(&alarm.key.alarm_type_id))?, alarm.perceived_severity))
-}
-
-/// An identity without `module:`.
-fn short(identity: &str) -> &str {
-    identity.rsplit(':').next().unwrap_or(identity)
-}
-
-/// An enumeration as YANG spells it.
-fn word(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -1,13 +1,30 @@
 //! The procedures of clause 10, one file each, and the trace that every run of one leaves.
 
 pub mod configuration;
+mod control;
 pub mod link_failure;
+mod means;
+mod security;
+
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use crate::alarm::AlarmList;
 use crate::input::{Effect, Notification};
-use crate::model::{Function, ResourceId};
+use crate::layout::Layout;
+use crate::model::{DeviceName, Function, ResourceId};
 use crate::record::{Procedure, Record, Run, RunState, Step};
+use crate::topology::Reports;
+
+/// What a run can see of the network.
+#[derive(Clone, Copy)]
+pub struct Network<'a> {
+    pub layout: &'a Layout,
+    pub reports: &'a Reports,
+    pub alarms: &'a AlarmList,
+    pub operational: &'a BTreeSet<DeviceName>,
+}
 
 /// A run that has not ended: what it is about, and the number of its last step record.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,4 +117,14 @@ impl ActiveRun {
         self.changed(out);
         out.push(Effect::Notify(Box::new(Notification::ProcedureEnded(self.run.clone()))));
     }
+}
+
+/// An identity without `module:`.
+fn short(identity: &str) -> &str {
+    identity.rsplit(':').next().unwrap_or(identity)
+}
+
+/// An enumeration as YANG spells it.
+fn word(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -10,13 +10,17 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::StoreError;
 
 /// Schema changes, oldest first; `user_version` counts those that were made. One that was released is never altered.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema-2.sql")];
 
 /// `application_id` of our databases.
 const APPLICATION: i64 = 0x514b_444e;
 
 /// How long another program, such as a backup, may hold the database before a read or write fails.
 const BUSY: Duration = Duration::from_secs(5);
+
+/// Pages of 4 KiB in the write-ahead log before they are taken over into the database. A page of measurements changes with each
+/// collection: taken over after each, as SQLite's 1,000 pages come to for some hundred devices, all would be written twice.
+const CHECKPOINT_PAGES: u32 = 4_096;
 
 /// The write-ahead log is cut back to this after a checkpoint: a long read may have made it grow.
 const WAL_BYTES: u32 = 64 << 20;
@@ -76,6 +80,7 @@ pub fn writer(path: &Path) -> Result<Connection, StoreError> {
     // would lose the last commits then. Group commit makes the price one fsync for all that wait.
     connection.pragma_update(None, "synchronous", "full").map_err(failed)?;
     connection.pragma_update_and_check(None, "journal_size_limit", WAL_BYTES, |_| Ok(())).map_err(failed)?;
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT_PAGES, |_| Ok(())).map_err(failed)?;
     migrate(&mut connection).map_err(failed)?;
     Ok(connection)
 }

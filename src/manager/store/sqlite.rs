@@ -155,7 +155,22 @@ impl Store for Sqlite {
     }
 
     fn networks(&self) -> Result<Vec<Network>, StoreError> {
-        self.rows("network", "network_id", None)
+        let connection = self.reader();
+        let read = || {
+            // One view of the three tables, whatever is written meanwhile.
+            let view = connection.unchecked_transaction()?;
+            let mut statement = view.prepare_cached("SELECT body FROM network ORDER BY network_id")?;
+            let mut networks: Vec<Network> = statement.query_map([], |row| body(row, 0))?.collect::<Result<_, _>>()?;
+            for network in &mut networks {
+                let id = &network.network_id;
+                let mut nodes = view.prepare_cached("SELECT body FROM node WHERE network_id = ?1 ORDER BY node_id")?;
+                network.node = nodes.query_map([id], |row| body(row, 0))?.collect::<Result<_, _>>()?;
+                let mut links = view.prepare_cached("SELECT body FROM link WHERE network_id = ?1 ORDER BY link_id")?;
+                network.link = links.query_map([id], |row| body(row, 0))?.collect::<Result<_, _>>()?;
+            }
+            Ok(networks)
+        };
+        read().map_err(|error: rusqlite::Error| explain(&self.path, &error))
     }
 
     fn inconsistencies(&self) -> Result<Vec<Inconsistency>, StoreError> {

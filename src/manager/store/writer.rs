@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::open::explain;
 use super::{StoreError, granularity_name};
-use crate::record::{FinishedInterval, Granularity, Record, Run};
+use crate::record::{FinishedInterval, Granularity, Information, Network, Record, Run};
 
 /// Batches that wait to be written. When it is full, writers wait.
 const QUEUE: usize = 256;
@@ -70,9 +70,12 @@ fn commit(connection: &mut Connection, batches: &[Batch]) -> rusqlite::Result<()
 }
 
 fn apply(to: &Transaction<'_>, record: &Record) -> rusqlite::Result<()> {
+    // A row that stays what it was is not written: its page would go to the log, and from there to the database.
     match record {
         Record::Device(device) => {
-            execute(to, "INSERT OR REPLACE INTO device VALUES (?1, ?2)", params![device.name, body(device)?])
+            let keep = "INSERT INTO device VALUES (?1, ?2)
+                ON CONFLICT (name) DO UPDATE SET body = excluded.body WHERE body <> excluded.body";
+            execute(to, keep, params![device.name, body(device)?])
         }
         // Its measurements go with it: nothing would bound those of devices that come and go.
         Record::DeviceForgotten(name) => {
@@ -80,26 +83,29 @@ fn apply(to: &Transaction<'_>, record: &Record) -> rusqlite::Result<()> {
             execute(to, "DELETE FROM performance WHERE device = ?1", params![name])?;
             execute(to, "DELETE FROM interval WHERE device = ?1", params![name])
         }
-        Record::Resource(resource) => execute(
-            to,
-            "INSERT OR REPLACE INTO resource VALUES (?1, ?2)",
-            params![resource.resource_id, body(resource)?],
-        ),
-        Record::ResourceForgotten(id) => execute(to, "DELETE FROM resource WHERE resource_id = ?1", params![id]),
-        Record::Network(network) => {
-            execute(to, "INSERT OR REPLACE INTO network VALUES (?1, ?2)", params![network.network_id, body(network)?])
+        Record::Resource(resource) => {
+            let keep = "INSERT INTO resource VALUES (?1, ?2)
+                ON CONFLICT (resource_id) DO UPDATE SET body = excluded.body WHERE body <> excluded.body";
+            execute(to, keep, params![resource.resource_id, body(resource)?])
         }
+        Record::ResourceForgotten(id) => execute(to, "DELETE FROM resource WHERE resource_id = ?1", params![id]),
+        Record::Network(network) => apply_network(to, network),
         Record::Inconsistencies(all) => {
-            execute(to, "DELETE FROM inconsistency", [])?;
-            all.iter().try_for_each(|one| {
-                execute(to, "INSERT OR REPLACE INTO inconsistency VALUES (?1, ?2)", params![one.number, body(one)?])
-            })
+            let numbers: Vec<u32> = all.iter().map(|one| one.number).collect();
+            let drop = "DELETE FROM inconsistency WHERE number NOT IN (SELECT value FROM json_each(?1))";
+            execute(to, drop, [body(&numbers)?])?;
+            let keep = "INSERT INTO inconsistency VALUES (?1, ?2)
+                ON CONFLICT (number) DO UPDATE SET body = excluded.body WHERE body <> excluded.body";
+            all.iter().try_for_each(|one| execute(to, keep, params![one.number, body(one)?]))
         }
         Record::Alarm(alarm) => {
             count(to, "alarm", &alarm.alarm_id)?;
             let key = &alarm.key;
             let row = params![key.resource, key.alarm_type_id, key.alarm_type_qualifier, body(alarm)?];
-            execute(to, "INSERT OR REPLACE INTO alarm VALUES (?1, ?2, ?3, ?4)", row)
+            let keep = "INSERT INTO alarm VALUES (?1, ?2, ?3, ?4)
+                ON CONFLICT (resource, alarm_type_id, alarm_type_qualifier)
+                DO UPDATE SET body = excluded.body WHERE body <> excluded.body";
+            execute(to, keep, row)
         }
         Record::AlarmPurged(key) => {
             let row = params![key.resource, key.alarm_type_id, key.alarm_type_qualifier];
@@ -107,15 +113,12 @@ fn apply(to: &Transaction<'_>, record: &Record) -> rusqlite::Result<()> {
             execute(to, purge, row)
         }
         Record::Run(run) => apply_run(to, run),
-        Record::Step(step) => execute(
-            to,
-            "INSERT OR REPLACE INTO step VALUES (?1, ?2, ?3)",
-            params![step.run_id, step.sequence, body(step)?],
-        ),
-        Record::Performance(all) => all.iter().try_for_each(|one| {
-            let row = params![one.target, one.kind, one.device, body(one)?];
-            execute(to, "INSERT OR REPLACE INTO performance VALUES (?1, ?2, ?3, ?4)", row)
-        }),
+        Record::Step(step) => {
+            let keep = "INSERT INTO step VALUES (?1, ?2, ?3)
+                ON CONFLICT (run_id, sequence) DO UPDATE SET body = excluded.body WHERE body <> excluded.body";
+            execute(to, keep, params![step.run_id, step.sequence, body(step)?])
+        }
+        Record::Performance(all) => all.iter().try_for_each(|one| apply_performance(to, one)),
         Record::Intervals(all) => all.iter().try_for_each(|one| apply_interval(to, one)),
         Record::Audit(audit) => {
             let row = params![microseconds(audit.time), body(audit)?];
@@ -125,11 +128,49 @@ fn apply(to: &Transaction<'_>, record: &Record) -> rusqlite::Result<()> {
     }
 }
 
+/// Of a network, the nodes and links that changed.
+fn apply_network(to: &Transaction<'_>, network: &Network) -> rusqlite::Result<()> {
+    let id = &network.network_id;
+    let nodes: Vec<&str> = network.node.iter().map(|node| node.node_id.as_str()).collect();
+    let links: Vec<&str> = network.link.iter().map(|link| link.link_id.as_str()).collect();
+    let alone = Network {
+        network_id: id.clone(),
+        layer: network.layer.clone(),
+        version: network.version,
+        supporting_network: network.supporting_network.clone(),
+        node: Vec::new(),
+        link: Vec::new(),
+    };
+    let keep = "INSERT INTO network VALUES (?1, ?2)
+        ON CONFLICT (network_id) DO UPDATE SET body = excluded.body WHERE body <> excluded.body";
+    execute(to, keep, params![id, body(&alone)?])?;
+    let drop = "DELETE FROM node WHERE network_id = ?1 AND node_id NOT IN (SELECT value FROM json_each(?2))";
+    execute(to, drop, params![id, body(&nodes)?])?;
+    let drop = "DELETE FROM link WHERE network_id = ?1 AND link_id NOT IN (SELECT value FROM json_each(?2))";
+    execute(to, drop, params![id, body(&links)?])?;
+    let keep = "INSERT INTO node VALUES (?1, ?2, ?3)
+        ON CONFLICT (network_id, node_id) DO UPDATE SET body = excluded.body WHERE body <> excluded.body";
+    network.node.iter().try_for_each(|node| execute(to, keep, params![id, node.node_id, body(node)?]))?;
+    let keep = "INSERT INTO link VALUES (?1, ?2, ?3)
+        ON CONFLICT (network_id, link_id) DO UPDATE SET body = excluded.body WHERE body <> excluded.body";
+    network.link.iter().try_for_each(|link| execute(to, keep, params![id, link.link_id, body(link)?]))
+}
+
+fn apply_performance(to: &Transaction<'_>, one: &Information) -> rusqlite::Result<()> {
+    let keep = "INSERT INTO performance VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT (target, type) DO UPDATE SET body = excluded.body WHERE body <> excluded.body";
+    execute(to, keep, params![one.target, one.kind, one.device, body(one)?])?;
+    // Apart, because an assignment alone, of the same value too, writes the index.
+    let pass = "UPDATE performance SET device = ?3 WHERE target = ?1 AND type = ?2 AND device IS NOT ?3";
+    execute(to, pass, params![one.target, one.kind, one.device])
+}
+
 fn apply_run(to: &Transaction<'_>, run: &Run) -> rusqlite::Result<()> {
     let number = count(to, "run", &run.run_id)?;
     // REPLACE would pass the trigger by today, and take the steps away the day it does not.
     let keep = "INSERT INTO run VALUES (?1, ?2, ?3, ?4)
-        ON CONFLICT (run_id) DO UPDATE SET ended = excluded.ended, body = excluded.body";
+        ON CONFLICT (run_id) DO UPDATE SET ended = excluded.ended, body = excluded.body
+        WHERE body <> excluded.body";
     execute(to, keep, params![run.run_id, number, run.ended.map(microseconds), body(run)?])?;
     if run.ended.is_some() {
         let drop = "DELETE FROM run WHERE ended IS NOT NULL AND number <=
@@ -143,7 +184,11 @@ fn apply_interval(to: &Transaction<'_>, one: &FinishedInterval) -> rusqlite::Res
     let granularity = granularity_name(one.granularity);
     let start = microseconds(one.interval.start_time);
     let row = params![one.target, one.kind, granularity, start, one.device, one.unit, body(&one.interval)?];
-    execute(to, "INSERT OR REPLACE INTO interval VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", row)?;
+    let keep = "INSERT INTO interval VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        ON CONFLICT (target, type, granularity, start)
+        DO UPDATE SET device = excluded.device, unit = excluded.unit, body = excluded.body
+        WHERE (device, unit, body) <> (excluded.device, excluded.unit, excluded.body)";
+    execute(to, keep, row)?;
     let kept = match one.granularity {
         Granularity::QuarterHour => QUARTER_HOURS,
         Granularity::Day => DAYS,
@@ -157,8 +202,7 @@ fn apply_interval(to: &Transaction<'_>, one: &FinishedInterval) -> rusqlite::Res
 fn count(to: &Transaction<'_>, name: &str, id: &str) -> rusqlite::Result<i64> {
     let digits = id.len() - id.bytes().rev().take_while(u8::is_ascii_digit).count();
     let number = id[digits..].parse().unwrap_or(0);
-    let keep =
-        "INSERT INTO counter VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)";
+    let keep = "INSERT INTO counter VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > value";
     execute(to, keep, params![name, number])?;
     Ok(number)
 }

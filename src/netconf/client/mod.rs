@@ -12,7 +12,7 @@ use crate::framing::{FramingError, ReadError};
 use crate::message::{self, HelloError};
 use crate::xml::{Document, Element, Limits, XmlError};
 
-pub use operation::{CommitConfirmed, Datastore, EditConfig, Filter, Options};
+pub use operation::{CommitConfirmed, Datastore, EditConfig, Filter, GetData, NmdaDatastore, Options, OriginFilter};
 pub use session::{Session, SessionConfig};
 pub use subscription::{CreateSubscription, NotificationEvent, NotificationMessage, Notifications};
 

@@ -1,7 +1,11 @@
-//! The operations of RFC 6241 section 7 and 8, and `<get-schema>` (RFC 6022), as methods of a client's session.
+//! The operations of RFC 6241 section 7 and 8, `<get-schema>` (RFC 6022) and those of RFC 8526, as methods of a client's session.
 
 use super::{Error, Reply, Session, data};
 use crate::xml::{escape_text, write_attribute};
+
+mod nmda;
+
+pub use nmda::{GetData, NmdaDatastore, OriginFilter};
 
 const MONITORING_NAMESPACE: &str = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring";
 const WITH_DEFAULTS_NAMESPACE: &str = "urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults";
@@ -43,17 +47,34 @@ impl From<Filter> for Options {
 #[derive(Clone, Debug)]
 pub struct EditConfig {
     target: Datastore,
-    config: String,
+    edits: Edits,
     default_operation: Option<&'static str>,
     test_option: Option<&'static str>,
     error_option: Option<&'static str>,
+}
+
+/// Where the edits are.
+#[derive(Clone, Debug)]
+enum Edits {
+    Config(String),
+    /// With :url.
+    Url(String),
 }
 
 impl EditConfig {
     /// `config` is the content of `<config>`: elements that declare their namespaces. An edit attribute is
     /// `nc:operation` under a prefix that they declare as well.
     pub fn new(target: Datastore, config: impl Into<String>) -> Self {
-        EditConfig { target, config: config.into(), default_operation: None, test_option: None, error_option: None }
+        Self::of(target, Edits::Config(config.into()))
+    }
+
+    /// The edits are at a URL, inside a `<config>`. With :url.
+    pub fn from_url(target: Datastore, url: impl Into<String>) -> Self {
+        Self::of(target, Edits::Url(url.into()))
+    }
+
+    fn of(target: Datastore, edits: Edits) -> Self {
+        EditConfig { target, edits, default_operation: None, test_option: None, error_option: None }
     }
 
     /// `merge`, `replace` or `none`.
@@ -80,7 +101,10 @@ impl EditConfig {
         out.optional("default-operation", self.default_operation);
         out.optional("test-option", self.test_option);
         out.optional("error-option", self.error_option);
-        out.raw("<config>").raw(&self.config).raw("</config>");
+        match &self.edits {
+            Edits::Config(config) => out.raw("<config>").raw(config).raw("</config>"),
+            Edits::Url(url) => out.optional("url", Some(url)),
+        };
         out.end()
     }
 }
@@ -117,6 +141,19 @@ impl Session {
         self.rpc(out.end()).await
     }
 
+    /// The same; `mode` of RFC 6243 says what a `target` that is a URL is told of defaults.
+    pub async fn copy_config_with_defaults(
+        &self,
+        target: &Datastore,
+        source: &Datastore,
+        mode: &'static str,
+    ) -> Result<Reply, Error> {
+        let mut out = Writer::new("copy-config");
+        out.datastore("target", target).datastore("source", source);
+        out.options(&Options { filter: None, with_defaults: Some(mode) });
+        self.rpc(out.end()).await
+    }
+
     /// Replaces the whole of `target` by the elements in `config`.
     pub async fn replace_config(&self, target: &Datastore, config: &str) -> Result<Reply, Error> {
         let mut out = Writer::new("copy-config");
@@ -138,6 +175,13 @@ impl Session {
 
     pub async fn validate(&self, source: &Datastore) -> Result<Reply, Error> {
         self.on_datastore("validate", "source", source).await
+    }
+
+    /// Validates the elements in `config` as a whole configuration.
+    pub async fn validate_config(&self, config: &str) -> Result<Reply, Error> {
+        let mut out = Writer::new("validate");
+        out.raw("<source><config>").raw(config).raw("</config></source>");
+        self.rpc(out.end()).await
     }
 
     async fn on_datastore(&self, operation: &str, parameter: &str, store: &Datastore) -> Result<Reply, Error> {
@@ -242,11 +286,14 @@ impl<'a> Writer<'a> {
         self
     }
 
+    fn text(&mut self, text: &str) -> &mut Self {
+        escape_text(&mut self.out, text);
+        self
+    }
+
     fn optional(&mut self, name: &str, value: Option<&str>) -> &mut Self {
         if let Some(value) = value {
-            self.raw("<").raw(name).raw(">");
-            escape_text(&mut self.out, value);
-            self.raw("</").raw(name).raw(">");
+            self.raw("<").raw(name).raw(">").text(value).raw("</").raw(name).raw(">");
         }
         self
     }

@@ -251,6 +251,26 @@ proptest! {
     }
 
     #[test]
+    fn chunks_of_any_size_are_read(
+        // From one byte to 128 KiB, every length of the chunk's number as likely.
+        sizes in prop::collection::vec((0u32..17, any::<u32>()).prop_map(|(bits, more)| (1 << bits) + (more % (1 << bits))), 1..6),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+    ) {
+        let mut stream = Vec::new();
+        let mut expected = String::new();
+        for (size, letter) in sizes.iter().zip("abcdef".chars()) {
+            let chunk = letter.to_string().repeat(*size as usize);
+            stream.extend_from_slice(format!("\n#{size}\n{chunk}").as_bytes());
+            expected.push_str(&chunk);
+        }
+        let mut plain = expected.clone().into_bytes();
+        stream.extend_from_slice(b"\n##\n");
+        plain.extend_from_slice(b"]]>]]>");
+        prop_assert_eq!(&decode(&mut chunked(), &split(&stream, &cuts)).unwrap(), std::slice::from_ref(&expected));
+        prop_assert_eq!(&decode(&mut Decoder::new(), &split(&plain, &cuts)).unwrap(), std::slice::from_ref(&expected));
+    }
+
+    #[test]
     fn garbage_never_panics_and_is_the_same_in_any_split(
         stream in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(&b"]>\n#0123456789"[..])], 0..200),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),

@@ -1,12 +1,16 @@
 //! Notifications: from whoever tells of something, through the stream, to the subscribers who may see it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::Shared;
 use super::nacm::UserAccess;
+use super::operation::parameters::Datastore;
 use super::provider::{Event, EventReceiver, Provider, Queued};
 use super::session::{End, Entry};
 use super::stream::{self, Message, Notification, Publisher, Subscription};
@@ -133,9 +137,21 @@ pub(super) fn write_message(
     true
 }
 
+/// Nodes that an XPath filter may look at in one event. An event has some dozens of them; a filter that looks at each of
+/// them for each other one stays far below.
+const EVENT_WORK: usize = 100_000;
+
 fn selects(selection: &Selection, access: &Arc<UserAccess>, tree: &Tree) -> bool {
+    // Nobody can be told what is wrong with a filter once its subscription has begun.
+    let selection = match selection.on(tree, access.for_reading().as_deref(), EVENT_WORK) {
+        Ok(selection) => selection,
+        Err(error) => {
+            tracing::warn!(user = access.user(), "an event was not matched with a filter: {error}");
+            return false;
+        }
+    };
     let mut scratch = Vec::new();
-    write::write(tree, selection, access.for_reading(), WriteOptions::default(), &mut scratch)
+    write::write(tree, &selection, access.for_reading(), WriteOptions::default(), &mut scratch)
 }
 
 fn parse(schema: &Arc<Schema>, body: &str) -> Option<Tree> {
@@ -198,13 +214,58 @@ impl<'s> From<&'s Entry> for SessionInfo<'s> {
     }
 }
 
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ChangedBy<'s> {
+    Server { server: () },
+    User(SessionInfo<'s>),
+}
+
+/// What happened to a confirmed commit, and who did it (RFC 6470's confirm-event).
+pub(super) enum ConfirmEvent<'s> {
+    Start(&'s Entry, Duration),
+    Extend(&'s Entry, Duration),
+    Cancel(&'s Entry),
+    Timeout,
+    Complete(&'s Entry),
+}
+
+/// Takes confirmed commits back that nobody confirmed in time, for as long as the server lives.
+pub(super) async fn take_back_in_time<P: Provider>(
+    shared: Weak<Shared<P>>,
+    mut timer: watch::Receiver<Option<Instant>>,
+) {
+    loop {
+        let due = *timer.borrow_and_update();
+        let wait = async {
+            match due {
+                Some(due) => tokio::time::sleep_until(due).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            changed = timer.changed() => match changed {
+                Ok(()) => continue,
+                Err(_) => return,
+            },
+            () = wait => {}
+        }
+        let Some(shared) = shared.upgrade() else { return };
+        // Where it fails it is due again later.
+        if let Some(Ok(edits)) = shared.datastores.time_out(&shared.provider, Instant::now()).await {
+            shared.config_changed(None, Datastore::Running, &edits).await;
+            shared.confirmed_commit(ConfirmEvent::Timeout).await;
+        }
+    }
+}
+
 impl<P: Provider> Shared<P> {
-    /// netconf-config-change (RFC 6470 section 2.2).
-    pub(super) async fn config_changed(&self, by: &Entry, edits: &[Edit]) {
+    /// netconf-config-change (RFC 6470 section 2.2). `by`: None where the server did it on its own account.
+    pub(super) async fn config_changed(&self, by: Option<&Entry>, datastore: Datastore, edits: &[Edit]) {
         #[derive(Serialize)]
         #[serde(rename_all = "kebab-case")]
         struct ConfigChange<'s> {
-            changed_by: SessionInfo<'s>,
+            changed_by: ChangedBy<'s>,
             datastore: &'static str,
             edit: Vec<Changed>,
         }
@@ -217,8 +278,11 @@ impl<P: Provider> Shared<P> {
             return;
         }
         let change = ConfigChange {
-            changed_by: by.into(),
-            datastore: "running",
+            changed_by: match by {
+                Some(entry) => ChangedBy::User(entry.into()),
+                None => ChangedBy::Server { server: () },
+            },
+            datastore: datastore.as_str(),
             edit: edits
                 .iter()
                 .take(REPORTED_EDITS)
@@ -234,6 +298,28 @@ impl<P: Provider> Shared<P> {
                 .collect(),
         };
         self.tell("/ietf-netconf-notifications:netconf-config-change", &change).await;
+    }
+
+    /// netconf-confirmed-commit (RFC 6470 section 2.2).
+    pub(super) async fn confirmed_commit(&self, event: ConfirmEvent<'_>) {
+        #[derive(Serialize)]
+        #[serde(rename_all = "kebab-case")]
+        struct Told<'s> {
+            #[serde(flatten)]
+            by: Option<SessionInfo<'s>>,
+            confirm_event: &'static str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            timeout: Option<u64>,
+        }
+        let (confirm_event, by, timeout) = match event {
+            ConfirmEvent::Start(by, timeout) => ("start", Some(by), Some(timeout)),
+            ConfirmEvent::Extend(by, timeout) => ("extend", Some(by), Some(timeout)),
+            ConfirmEvent::Cancel(by) => ("cancel", Some(by), None),
+            ConfirmEvent::Complete(by) => ("complete", Some(by), None),
+            ConfirmEvent::Timeout => ("timeout", None, None),
+        };
+        let told = Told { by: by.map(SessionInfo::from), confirm_event, timeout: timeout.map(|t| t.as_secs()) };
+        self.tell("/ietf-netconf-notifications:netconf-confirmed-commit", &told).await;
     }
 
     pub(super) async fn session_started(&self, entry: &Entry) {

@@ -6,6 +6,7 @@
 //!                 └── stream ◄─────────────┘
 //! ```
 
+pub mod confirm;
 pub mod core;
 pub mod event;
 pub mod journal;
@@ -16,6 +17,7 @@ pub mod provider;
 pub mod record;
 pub mod session;
 pub mod stream;
+pub mod url;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,18 +25,22 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufRead, AsyncWrite};
 
+pub use self::core::Boot;
 use self::core::{Author, Committed, Datastores, RecoveryError, Version};
 use self::monitoring::Statistics;
 use self::nacm::UserAccess;
 use self::operation::Request;
 use self::provider::{EventSender, Operation, Provider, Requester};
 use self::session::Sessions;
+use self::url::{Url, UrlError, UrlOptions, Urls};
 use crate::capability::{self, Capabilities};
 use crate::error::RpcError;
 use crate::transport::Peer;
+use crate::xml::{Document, Limits};
+use crate::yang::edit;
 use crate::yang::filter::Selection;
 use crate::yang::schema::{Schema, SchemaBuilder};
-use crate::yang::tree::Tree;
+use crate::yang::tree::{Origin, Tree};
 
 /// How long a provider may take for an RPC or action: diagnostics of optical equipment run for minutes.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(330);
@@ -43,12 +49,15 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(330);
 pub const STATE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What a server needs to know beside its schema.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Where running and the notification logs live; made if absent.
+    /// Where the datastores and the notification logs live; made if absent.
     pub state_dir: PathBuf,
     /// The one user to whom access control does not apply (RFC 8341 section 3.1, recovery session).
     pub superuser: Option<String>,
+    pub boot: Boot,
+    /// What `<url>` can name; see [`UrlOptions::modules`].
+    pub urls: UrlOptions,
 }
 
 /// Why a server does not start. One line, with what to do.
@@ -60,6 +69,8 @@ pub enum StartError {
     Modules(#[from] crate::yang::serde::SerdeError),
     #[error(transparent)]
     Stream(#[from] record::RecordError),
+    #[error(transparent)]
+    Url(#[from] UrlError),
 }
 
 /// A server; clones are the same server.
@@ -73,6 +84,7 @@ pub struct Shared<P> {
     pub sessions: Sessions,
     pub statistics: Statistics,
     options: Options,
+    pub urls: Urls,
     capabilities: Vec<String>,
     /// Capabilities, schemas and yang-library: never changes.
     library: Tree,
@@ -86,10 +98,17 @@ pub struct Shared<P> {
 pub fn base_modules(builder: SchemaBuilder) -> SchemaBuilder {
     builder
         .standard()
-        .module("ietf-netconf", None, &["writable-running", "candidate", "rollback-on-error", "validate"])
+        .module(
+            "ietf-netconf",
+            None,
+            &["writable-running", "candidate", "confirmed-commit", "rollback-on-error", "validate", "startup", "xpath"],
+        )
         .module("ietf-netconf-monitoring", None, &[])
         .module("ietf-netconf-acm", None, &[])
         .module("ietf-netconf-with-defaults", None, &[])
+        .module("ietf-netconf-nmda", None, &["origin", "with-defaults"])
+        .module("ietf-datastores", None, &[])
+        .module("ietf-origin", None, &[])
         .module("ietf-netconf-notifications", None, &[])
         .module("ietf-yang-library", None, &[])
         .module("notifications", None, &[])
@@ -106,8 +125,9 @@ impl<P: Provider> Server<P> {
     /// Recovers what the state directory holds, and is then ready to [`Server::serve`]. `initial` is the configuration of
     /// a server that has never run. What was recovered has not been applied: that is for whoever started the device.
     pub async fn start(schema: Arc<Schema>, provider: P, initial: Tree, options: Options) -> Result<Self, StartError> {
+        let urls = Urls::open(&options.urls)?;
         let directory = record::StateDirectory::open(&options.state_dir).map_err(RecoveryError::from)?;
-        let datastores = Datastores::open(schema.clone(), &directory, &initial)?;
+        let datastores = Datastores::open(schema.clone(), &directory, &initial, options.boot)?;
         let (stream, publisher) = stream::Stream::open(
             &directory,
             "NETCONF",
@@ -115,7 +135,7 @@ impl<P: Provider> Server<P> {
             stream::Retention::default(),
             jiff::Timestamp::now(),
         )?;
-        let capabilities = capabilities(&schema);
+        let capabilities = capabilities(&schema, &urls);
         let library = monitoring::library(&schema, &capabilities)?;
         let (events, queue) = EventSender::channel();
         let shared = Arc::new(Shared {
@@ -125,6 +145,7 @@ impl<P: Provider> Server<P> {
             sessions: Sessions::default(),
             statistics: Statistics::default(),
             options,
+            urls,
             capabilities,
             library,
             start_time: now(),
@@ -132,6 +153,7 @@ impl<P: Provider> Server<P> {
             events: events.clone(),
         });
         shared.provider.start(events);
+        tokio::spawn(event::take_back_in_time(Arc::downgrade(&shared), shared.datastores.timer()));
         tokio::spawn(event::publish(schema, publisher, queue));
         Ok(Server(shared))
     }
@@ -151,23 +173,31 @@ impl<P: Provider> Server<P> {
     }
 }
 
-fn capabilities(schema: &Schema) -> Vec<String> {
+fn capabilities(schema: &Schema, urls: &Urls) -> Vec<String> {
     let mut all: Vec<String> = [
         capability::BASE_1_0,
         capability::BASE_1_1,
         capability::WRITABLE_RUNNING,
         capability::CANDIDATE,
+        capability::CONFIRMED_COMMIT,
         capability::ROLLBACK_ON_ERROR,
         capability::VALIDATE,
+        capability::STARTUP,
+        capability::XPATH,
         capability::NOTIFICATION,
         capability::INTERLEAVE,
     ]
     .map(str::to_owned)
     .into();
+    if let Some(schemes) = urls.schemes() {
+        all.push(format!("{}?scheme={schemes}", capability::URL));
+    }
     all.push(format!(
         "{}?basic-mode=explicit&also-supported=report-all,report-all-tagged,trim",
         capability::WITH_DEFAULTS
     ));
+    // RFC 8526 section 3.1.1.2: the modes are those of :with-defaults.
+    all.push(capability::WITH_OPERATIONAL_DEFAULTS.to_owned());
     let library = schema.modules().iter().find(|m| m.name == "ietf-yang-library");
     if let Some(revision) = library.and_then(|m| m.revision.as_deref()) {
         let content_id = monitoring::content_id(schema);
@@ -206,8 +236,12 @@ impl<P: Provider> Shared<P> {
         version.nacm.user(user, &[])
     }
 
-    /// Running with the state that the selection reaches.
-    pub async fn operational(&self, selection: &Selection) -> Result<Tree, RpcError> {
+    /// Running with the state that the selection reaches. With `origins`, configuration that is not running's tells where
+    /// it comes from: it is the system's unless the provider knows better.
+    pub async fn operational(&self, selection: &Selection, origins: bool) -> Result<Tree, RpcError> {
+        let join = |tree: Tree, part: &Tree| {
+            if origins { tree.merged_as(part, Origin::System) } else { tree.merged(part) }
+        };
         let version = self.datastores.version();
         let mut tree = version.running.clone();
         let reaches = |path: &str| self.schema.find(path).is_some_and(|id| selection.reaches(id));
@@ -216,7 +250,7 @@ impl<P: Provider> Shared<P> {
             || reaches("/ietf-yang-library:yang-library")
             || reaches("/ietf-yang-library:modules-state")
         {
-            tree = tree.merged(&self.library);
+            tree = join(tree, &self.library);
         }
         if reaches("/ietf-netconf-monitoring:netconf-state") {
             let snapshot = monitoring::Snapshot {
@@ -225,17 +259,17 @@ impl<P: Provider> Shared<P> {
                 statistics: &self.statistics,
                 start_time: &self.start_time,
             };
-            tree = tree.merged(&monitoring::state(&self.schema, &snapshot).map_err(inside)?);
+            tree = join(tree, &monitoring::state(&self.schema, &snapshot).map_err(inside)?);
         }
         if reaches("/ietf-netconf-acm:nacm") {
-            tree = tree.merged(&monitoring::nacm(&self.schema, &version.nacm).map_err(inside)?);
+            tree = join(tree, &monitoring::nacm(&self.schema, &version.nacm).map_err(inside)?);
         }
         if reaches("/nc-notifications:netconf") {
-            tree = tree.merged(&event::streams(&self.schema, &self.stream).map_err(inside)?);
+            tree = join(tree, &event::streams(&self.schema, &self.stream).map_err(inside)?);
         }
         let state = tokio::time::timeout(STATE_TIMEOUT, self.provider.state(selection)).await;
         let state = state.map_err(|_| RpcError::operation_failed("The device did not report its state in time."))??;
-        Ok(tree.merged(&state))
+        Ok(join(tree, &state))
     }
 
     /// An operation of the provider, under a timeout.
@@ -251,15 +285,22 @@ impl<P: Provider> Shared<P> {
 }
 
 impl<P: Provider> Request<'_, P> {
+    /// The configuration at a `<url>`, read as the whole of one.
+    pub async fn config_at(&self, url: &Url) -> Result<Tree, Vec<RpcError>> {
+        let text = url.read().await?;
+        let document = Document::parse(&text, &Limits::default());
+        edit::read_config(&self.shared.schema, url::config(url, &document)?)
+    }
+
     pub fn author(&self) -> Author<'_> {
         Author { session_id: self.session.id, access: &self.access }
     }
 
     /// Waits for a change to be durable, and tells of it.
     pub async fn committed(&self, committed: Option<Committed>) -> Result<(), Vec<RpcError>> {
-        let Some(Committed { edits, durable }) = committed else { return Ok(()) };
+        let Some(Committed { datastore, edits, durable }) = committed else { return Ok(()) };
         self.shared.datastores.wait(&self.shared.provider, durable).await?;
-        self.shared.config_changed(self.session, &edits).await;
+        self.shared.config_changed(Some(self.session), datastore, &edits).await;
         Ok(())
     }
 }

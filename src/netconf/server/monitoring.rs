@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::core::Lock;
 use super::nacm::Nacm;
+use super::operation::nmda::Named;
 use super::operation::parameters::Datastore;
 use super::session::Entry;
 use crate::yang::schema::{Module, Schema};
@@ -132,7 +133,7 @@ pub fn state(schema: &Arc<Schema>, snapshot: &Snapshot<'_>) -> Result<Tree, Serd
     let statistics = snapshot.statistics;
     let get = |counter: &AtomicU32| counter.load(Ordering::Relaxed);
     let state = State {
-        datastores: Datastores { datastore: vec![store(Datastore::Running), store(Datastore::Candidate)] },
+        datastores: Datastores { datastore: Datastore::ALL.map(store).into() },
         sessions: Sessions {
             session: snapshot
                 .sessions
@@ -307,17 +308,7 @@ fn yang_library(schema: &Arc<Schema>) -> Result<Tree, SerdeError> {
                 .collect(),
         }],
         schema: [SchemaEntry { name: "complete", module_set: ["complete"] }],
-        datastore: ["running", "candidate", "operational"]
-            .into_iter()
-            .map(|name| DatastoreEntry {
-                name: match name {
-                    "running" => "ietf-datastores:running",
-                    "candidate" => "ietf-datastores:candidate",
-                    _ => "ietf-datastores:operational",
-                },
-                schema: "complete",
-            })
-            .collect(),
+        datastore: Named::ALL.map(|name| DatastoreEntry { name: name.identity(), schema: "complete" }).into(),
         content_id: content_id(schema),
     };
     tree_at(schema, "/ietf-yang-library:yang-library", &library)

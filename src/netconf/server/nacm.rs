@@ -13,20 +13,25 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tracing::info;
 
-use crate::error::{ErrorType, RpcError};
+use crate::error::{ErrorTag, ErrorType, RpcError};
+use crate::xml::Element;
 use crate::yang::access::{Extent, Instance, ReadAccess};
 use crate::yang::diff::Edit;
+use crate::yang::edit::{self, Operation};
 use crate::yang::path::InstancePath;
 use crate::yang::schema::DefaultDeny;
 use crate::yang::{Inner, NodeId, Schema, Tree};
 
 mod compile;
 mod edits;
+mod explain;
 mod readable;
 mod table;
 
 use compile::RuleList;
 use table::{Table, UserRule};
+
+pub use explain::{Explanation, Finding, Looked, Question, explain};
 
 /// An access operation (RFC 8341 section 3.2.2). Exec is for protocol operations and actions, Read for notifications too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -198,10 +203,14 @@ impl Nacm {
         }
     }
 
+    fn groups<'g>(&'g self, user: &str, external: &'g [String]) -> BTreeSet<&'g str> {
+        let configured = self.groups_of.get(user).into_iter().flatten();
+        configured.chain(external).map(String::as_str).collect()
+    }
+
     fn view(&self, user: &str, external: &[String]) -> UserAccess {
         let mut view = self.bare_view(user, (!self.enabled).then_some(Because::Disabled));
-        let configured = self.groups_of.get(user).into_iter().flatten();
-        let groups: BTreeSet<&str> = configured.chain(external).map(String::as_str).collect();
+        let groups = self.groups(user, external);
         // A user in no group meets no rule, not even those for all groups (section 3.4.4 step 5).
         if !groups.is_empty() {
             let applying = self.rule_lists.iter().filter(|list| list.applies_to(&groups));
@@ -314,6 +323,17 @@ impl UserAccess {
         decision.permit
     }
 
+    /// [`edit::edit_for`] this user. That something is hidden there is a denial of a write, and counts as one.
+    pub fn edit(&self, target: &Tree, config: Element<'_>, default: Operation) -> (Tree, Vec<RpcError>) {
+        let reader = (!self.is_exempt()).then_some(self as &dyn ReadAccess);
+        let (tree, errors) = edit::edit_for(reader, target, config, default);
+        if errors.iter().any(|error| error.tag == ErrorTag::AccessDenied) {
+            self.counters.data_writes.fetch_add(1, Ordering::Relaxed);
+            info!(user = %self.user, "access denied: the edit asks whether there is what the user may not read");
+        }
+        (tree, errors)
+    }
+
     /// Whether the user may make these edits; created and deleted nodes count with all below them that someone set. A
     /// denial is logged and counted once, and there is an access-denied with error-path for each node denied, up to a
     /// bound.
@@ -330,17 +350,16 @@ impl UserAccess {
             let text = denied.path.to_json_form(&self.schema);
             let (operation, because) = (denied.operation.as_str(), &denied.because);
             info!(user = %self.user, operation, path = %text, %because, "access denied");
-            // The reason stays in the log: rules are not for everyone's eyes.
             let shown = denied.shown.to_json_form(&self.schema);
-            RpcError::access_denied(format!("Access to {operation} \"{shown}\" is denied."))
+            let message = format!("Access to {operation} \"{shown}\" is denied");
+            RpcError::access_denied(self.with_reason(message, because))
                 .with_path(denied.shown.to_error_path(&self.schema))
         };
         Err(denied.iter().map(error).collect())
     }
 
-    /// What of a tree the user may read: the source of a `<copy-config>`, from which the rest is silently omitted (section
-    /// 3.2.6). The
-    /// same version where that is all.
+    /// What of a tree the user may read: the source of a `<copy-config>`, from which the rest is silently omitted
+    /// (section 3.2.6). The same version where that is all.
     pub fn readable(&self, tree: &Tree) -> Tree {
         let mut root = tree.root().clone();
         if self.exempt.is_none() {
@@ -356,7 +375,17 @@ impl UserAccess {
         self.counters.operations.fetch_add(1, Ordering::Relaxed);
         let name = &self.schema.node(node).name;
         info!(user = %self.user, operation = %name, because = %decision.because, "access denied");
-        Err(RpcError::access_denied(format!("Execution of \"{name}\" is denied.")).with_type(ErrorType::Protocol))
+        let message = self.with_reason(format!("Execution of \"{name}\" is denied"), &decision.because);
+        Err(RpcError::access_denied(message).with_type(ErrorType::Protocol))
+    }
+
+    /// The reason is in the log always, and in the message for those who may read what decided: rules are not for
+    /// everyone's eyes.
+    fn with_reason(&self, message: String, because: &Because) -> String {
+        match explain::source(&self.schema, because) {
+            Some(path) if self.data(AccessOperation::Read, &path).permit => format!("{message}: {because}."),
+            _ => format!("{message}."),
+        }
     }
 
     /// The decision on the last node of a path, where all above must be readable.
@@ -369,7 +398,7 @@ impl UserAccess {
         let mut parent = 0..0;
         for step in above {
             let start = marks.len();
-            self.pass(AccessOperation::Read, step.node, table::instance(&step.predicate), &mut marks, parent);
+            self.pass(AccessOperation::Read, step.node, step.predicate.instance(), &mut marks, parent);
             parent = start..marks.len();
             let decision = self.decide(AccessOperation::Read, step.node, &marks[parent.clone()]);
             if !decision.permit {

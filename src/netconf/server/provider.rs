@@ -30,8 +30,9 @@ pub trait Provider: Send + Sync + 'static {
         async { Ok(()) }
     }
 
-    /// State data (config false) of what `want` can reach; more does no harm, it is filtered again. List entries carry
-    /// their keys. Everything must be of the server's schema.
+    /// State data of what `want` can reach; more does no harm, it is filtered again. List entries carry their keys.
+    /// Everything must be of the server's schema. Configuration in it is in use without being in running: found by the
+    /// system, unless [`Tree::with_origin`] says otherwise (RFC 8342 section 5.3.4).
     fn state(&self, want: &Selection) -> impl Future<Output = Result<Tree, RpcError>> + Send;
 
     /// Performs an RPC or action of the schema. `operation` holds the RPC with its input, validated and with

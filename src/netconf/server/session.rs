@@ -10,9 +10,10 @@ use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use super::event::{self, Subscriber};
+use super::event::{self, ConfirmEvent, Subscriber};
 use super::monitoring::Counters;
 use super::nacm::{Nacm, UserAccess};
+use super::operation::parameters::Datastore;
 use super::operation::{self, Outcome, Reply, Request};
 use super::provider::{Annotation, Provider, Requester};
 use super::stream::Message;
@@ -21,7 +22,7 @@ use crate::framing::{Encoder, Framing, MAX_HELLO, MAX_MESSAGE, MessageReader, Re
 use crate::message::{self, Hello, ReplyHead, Rpc};
 use crate::transport::Peer;
 use crate::xml::{Document, Element, Limits};
-use crate::yang::write::{TreeWriter, WriteOptions};
+use crate::yang::write::TreeWriter;
 
 /// A client that has not sent its hello by then is gone, or never was one.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(30);
@@ -153,7 +154,11 @@ pub async fn run<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send>(
         End::Closed | End::Killed(_) => {}
     }
     tracing::info!(session = entry.id, user, %address, ?end, "session ended");
-    shared.datastores.end_session(entry.id).await;
+    // A commit that could not be taken back is the timer's from now on.
+    if let Some(Ok(edits)) = shared.datastores.end_session(&shared.provider, entry.id).await {
+        shared.config_changed(None, Datastore::Running, &edits).await;
+        shared.confirmed_commit(ConfirmEvent::Cancel(&entry)).await;
+    }
     if started {
         shared.session_ended(&entry, end).await;
     }
@@ -401,12 +406,14 @@ impl<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send> Session<'_, P, S>
                 out.extend_from_slice(b"</data>");
                 head.write_end(out);
             }
-            Ok(Outcome::Data { tree, selection, defaults }) => {
+            Ok(Outcome::Data { tree, selection, options, namespace }) => {
                 head.write_start(out);
                 out.extend_from_slice(b"<data");
-                out.extend_from_slice(head.xmlns().as_bytes());
+                match namespace {
+                    Some(namespace) => crate::xml::write_attribute(out, "xmlns", namespace),
+                    None => out.extend_from_slice(head.xmlns().as_bytes()),
+                }
                 out.push(b'>');
-                let options = WriteOptions { defaults, ..WriteOptions::default() };
                 let mut writer = TreeWriter::new(tree, selection, access.for_reading(), options);
                 while writer.next_chunk(self.encoder.body(), WRITE_SIZE) {
                     if self.encoder.cut().is_err() || self.flush().await.is_err() {

@@ -1,5 +1,14 @@
 //! Tests of the server through its own client, over a pipe instead of a transport.
 
+mod confirmed_commit;
+mod copy_config;
+mod edit;
+mod nmda;
+mod startup;
+mod url;
+mod xpath;
+
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::io::BufReader;
@@ -31,6 +40,8 @@ struct Device {
     applied: Arc<std::sync::Mutex<Vec<Vec<Edit>>>>,
     /// A `<name>` of `slow` is applied when this says so.
     slow: Arc<tokio::sync::Notify>,
+    /// It refuses everything while this is set.
+    refuses: Arc<AtomicBool>,
 }
 
 impl Provider for Device {
@@ -46,7 +57,8 @@ impl Provider for Device {
     }
 
     async fn apply(&self, _old: &Tree, new: &Tree, edits: &[Edit]) -> Result<(), RpcError> {
-        if new.value("/fixture:system/name").is_some_and(|name| name.text() == "broken") {
+        let broken = new.value("/fixture:system/name").is_some_and(|name| name.text() == "broken");
+        if broken || self.refuses.load(Ordering::Relaxed) {
             return Err(RpcError::operation_failed("The device is broken."));
         }
         if new.value("/fixture:system/name").is_some_and(|name| name.text() == "slow") {
@@ -88,27 +100,40 @@ struct Bench {
     server: Server<Device>,
     applied: Arc<std::sync::Mutex<Vec<Vec<Edit>>>>,
     slow: Arc<tokio::sync::Notify>,
+    refuses: Arc<AtomicBool>,
     directory: tempfile::TempDir,
 }
 
-fn schema() -> Arc<Schema> {
-    let builder = base_modules(Schema::builder()).sources([fixture::MODULE, ACTIONS]);
+fn schema(options: &Options) -> Arc<Schema> {
+    let builder = options.urls.modules(base_modules(Schema::builder())).sources([fixture::MODULE, ACTIONS]);
     builder.module("fixture", None, &["extra"]).module("actions", None, &[]).build().unwrap()
 }
 
 async fn start_in(directory: tempfile::TempDir) -> Bench {
-    let schema = schema();
+    start_with(directory, Options::default()).await
+}
+
+/// `options`: all but the state directory and the superuser.
+async fn start_with(directory: tempfile::TempDir, options: Options) -> Bench {
+    let schema = schema(&options);
+    start_on(directory, schema, options).await
+}
+
+/// A server of modules with which the fixture is.
+async fn start_on(directory: tempfile::TempDir, schema: Arc<Schema>, options: Options) -> Bench {
     let applied = Arc::default();
     let slow = Arc::default();
+    let refuses = Arc::default();
     let device = Device {
         schema: schema.clone(),
         events: Default::default(),
         applied: Arc::clone(&applied),
         slow: Arc::clone(&slow),
+        refuses: Arc::clone(&refuses),
     };
-    let options = Options { state_dir: directory.path().join("state"), superuser: Some("admin".into()) };
+    let options = Options { state_dir: directory.path().join("state"), superuser: Some("admin".into()), ..options };
     let server = Server::start(schema.clone(), device, Tree::initial(schema), options).await.unwrap();
-    Bench { server, applied, slow, directory }
+    Bench { server, applied, slow, refuses, directory }
 }
 
 async fn start() -> Bench {
@@ -130,6 +155,38 @@ impl Bench {
         ours
     }
 
+    /// Stops the server and starts another on the same state directory.
+    async fn restart(self) -> Bench {
+        self.restart_with(Options::default()).await
+    }
+
+    async fn restart_with(self, options: Options) -> Bench {
+        let Bench { server, directory, .. } = self;
+        server.stop();
+        drop(server);
+        loop {
+            // The state directory is free once the old server's last task has gone.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            if let Ok(lock) = record::StateDirectory::open(directory.path().join("state")) {
+                drop(lock);
+                return start_with(directory, options).await;
+            }
+        }
+    }
+
+    /// Another server, on what a power failure at this moment would leave.
+    async fn after_power_failure(&self) -> Bench {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().join("state");
+        std::fs::create_dir(&state).unwrap();
+        for file in std::fs::read_dir(self.directory.path().join("state")).unwrap().map(Result::unwrap) {
+            if file.file_type().unwrap().is_file() {
+                std::fs::copy(file.path(), state.join(file.file_name())).unwrap();
+            }
+        }
+        start_in(directory).await
+    }
+
     async fn session(&self, user: &str) -> (Session, Notifications) {
         Session::open(self.connect(user), client::SessionConfig::default()).await.unwrap()
     }
@@ -145,7 +202,11 @@ fn tag(error: client::Error) -> (ErrorTag, Option<String>) {
 }
 
 async fn running(session: &Session) -> String {
-    let reply = session.get_config(&Datastore::Running, &client::Options::default()).await.unwrap();
+    content(session, Datastore::Running).await
+}
+
+async fn content(session: &Session, datastore: Datastore) -> String {
+    let reply = session.get_config(&datastore, &client::Options::default()).await.unwrap();
     let document = reply.document().unwrap();
     let mut out = Vec::new();
     for child in client::data(&document).unwrap().children() {
@@ -214,20 +275,7 @@ async fn edits_reach_running_device_and_disk() {
     session.validate(&Datastore::Candidate).await.unwrap();
     session.commit().await.unwrap();
     drop(session);
-    let Bench { server, directory, .. } = bench;
-    server.stop();
-    drop(server);
-    let again = loop {
-        // The state directory is free once the old server's last task has gone.
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        match record::StateDirectory::open(directory.path().join("state")) {
-            Ok(lock) => {
-                drop(lock);
-                break start_in(directory).await;
-            }
-            Err(_) => continue,
-        }
-    };
+    let again = bench.restart().await;
     let session = again.admin().await;
     assert_eq!(running(&session).await, "<system xmlns=\"urn:fixture\"><name>b</name></system>");
 }
@@ -348,11 +396,13 @@ async fn operations_and_actions_reach_the_provider() {
         ("<restart xmlns=\"urn:fixture\"><reason>r</reason><delay>x</delay></restart>", ErrorTag::InvalidValue),
         ("<nope xmlns=\"urn:fixture\"/>", ErrorTag::OperationNotSupported),
         ("<nope xmlns=\"urn:nobody\"/>", ErrorTag::UnknownNamespace),
-        ("<delete-config><target><startup/></target></delete-config>", ErrorTag::OperationNotSupported),
+        ("<delete-config><target><running/></target></delete-config>", ErrorTag::UnknownElement),
+        ("<delete-config><target><candidate/></target></delete-config>", ErrorTag::UnknownElement),
         ("<get><bogus/></get>", ErrorTag::UnknownElement),
         ("<get-config/>", ErrorTag::MissingElement),
         ("<get-config><source/></get-config>", ErrorTag::MissingElement),
-        ("<get-config><source><startup/></source></get-config>", ErrorTag::UnknownElement),
+        ("<get-config><source><backup/></source></get-config>", ErrorTag::UnknownElement),
+        ("<edit-config><target><startup/></target><config/></edit-config>", ErrorTag::UnknownElement),
         ("<edit-config><target><running/></target></edit-config>", ErrorTag::MissingElement),
         ("<get><filter type=\"bogus\"/></get>", ErrorTag::BadAttribute),
         ("<kill-session><session-id>x</session-id></kill-session>", ErrorTag::InvalidValue),

@@ -53,7 +53,7 @@ pub fn complete(schema: &Schema, parent: Option<NodeId>, inner: &mut Inner, scop
 }
 
 /// Whether all the cases around a node are the ones in use.
-fn is_chosen(schema: &Schema, inner: &Inner, id: NodeId) -> bool {
+pub(super) fn is_chosen(schema: &Schema, inner: &Inner, id: NodeId) -> bool {
     schema.cases(id).all(|(choice, case)| {
         let explicit = inner.iter().find(|child| !child.default && schema.is_within(child.node, choice));
         match explicit {

@@ -182,8 +182,14 @@ impl Differ {
             }
             (List::Keyless(a), List::Keyless(b)) => {
                 if a != b {
-                    self.one(&Child { node, default: false, content: Content::List(old.clone()) }, Change::Delete);
-                    self.one(&Child { node, default: false, content: Content::List(new.clone()) }, Change::Create);
+                    self.one(
+                        &Child { node, default: false, origin: None, content: Content::List(old.clone()) },
+                        Change::Delete,
+                    );
+                    self.one(
+                        &Child { node, default: false, origin: None, content: Content::List(new.clone()) },
+                        Change::Create,
+                    );
                 }
             }
             _ => {

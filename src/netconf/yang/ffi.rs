@@ -7,8 +7,11 @@
 
 pub mod constraint;
 pub mod data;
+#[cfg(test)]
+pub mod oracle;
 mod table;
 mod types;
+mod xpath;
 
 use std::ffi::{CStr, CString};
 use std::os::raw::{c_char, c_void};

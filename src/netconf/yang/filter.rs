@@ -1,4 +1,4 @@
-//! Which part of a tree a request asks for: subtree filters (RFC 6241 section 6), or a set of instances.
+//! Which part of a tree a request asks for: subtree filters (RFC 6241 section 6), XPath (section 8.9), or instances.
 //!
 //! A selection is a graph of groups. A group says what is asked of one container or list entry: conditions, which are the
 //! filter's content match nodes, and wants, which are its selection and containment nodes. Sibling subtrees of one list
@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
-use super::access::Instance;
+use super::access::{Instance, ReadAccess};
 use super::path::{InstancePath, Predicate};
 use super::schema::{NodeId, Schema};
-use super::tree::{Content, Inner, Key};
+use super::tree::{Content, Inner, Key, Tree};
 use super::value::Value;
+use super::xpath::{self, XPath, XPathError};
 use crate::error::RpcError;
 use crate::xml::Element;
 
@@ -24,6 +25,9 @@ pub struct Selection(Kind);
 enum Kind {
     All,
     Groups(Arc<Groups>),
+    /// What it selects is known once there is a tree; until then the groups ask for nothing, and only tell what the
+    /// expression reaches.
+    XPath(Arc<XPath>, Arc<Groups>),
 }
 
 impl Selection {
@@ -78,6 +82,41 @@ impl Selection {
         Selection(Kind::Groups(Arc::new(groups)))
     }
 
+    /// What an expression selects (RFC 6241 section 8.9), with what is below it and the keys around it. It only tells what
+    /// it [`Selection::reaches`] until [`Selection::on`] has seen the tree. Fails where it is no node-set.
+    pub fn from_xpath(schema: &Schema, expression: XPath) -> Result<Selection, XPathError> {
+        if !expression.is_node_set() {
+            return Err(XPathError::Type("the expression selects no nodes, it is a value".into()));
+        }
+        let bounds = expression.bounds();
+        let mut reached = vec![false; schema.nodes().count()];
+        for node in schema.nodes().map(|node| node.id) {
+            if bounds.looks_at(node) || bounds.selects(node) {
+                let mut at = Some(node);
+                while let Some(id) = at
+                    && !std::mem::replace(&mut reached[id.number()], true)
+                {
+                    at = schema.node(id).parent;
+                }
+            }
+        }
+        let groups = Groups { reached, ..Groups::default() };
+        Ok(Selection(Kind::XPath(Arc::new(expression), Arc::new(groups))))
+    }
+
+    /// The same, of an XPath filter the instances that it selects in `tree`: what `access` does not let the reader see
+    /// does not exist for it. `work` bounds the evaluation, up to [`xpath::MAX_WORK`].
+    pub fn on(&self, tree: &Tree, access: Option<&dyn ReadAccess>, work: usize) -> Result<Selection, XPathError> {
+        let Kind::XPath(expression, _) = &self.0 else { return Ok(self.clone()) };
+        let context = xpath::Context { work, ..xpath::Context::new(tree).readable_by(access) };
+        Ok(Selection::from_paths(tree.schema(), expression.subtrees(&context)?))
+    }
+
+    /// Whether it needs [`Selection::on`] before it can be written.
+    pub fn is_xpath(&self) -> bool {
+        matches!(self.0, Kind::XPath(..))
+    }
+
     pub fn is_all(&self) -> bool {
         matches!(self.0, Kind::All)
     }
@@ -87,14 +126,20 @@ impl Selection {
     pub fn reaches(&self, node: NodeId) -> bool {
         match &self.0 {
             Kind::All => true,
-            Kind::Groups(groups) => groups.reached.get(node.number()).copied().unwrap_or(false),
+            Kind::Groups(groups) | Kind::XPath(_, groups) => {
+                groups.reached.get(node.number()).copied().unwrap_or(false)
+            }
         }
     }
 
     /// The keys of the only entries of `list` that can be selected, whatever entries of other lists are around them, in
     /// key order; None where any entry can be.
     pub fn key_constraints(&self, schema: &Schema, list: NodeId) -> Option<Vec<Key>> {
-        let Kind::Groups(groups) = &self.0 else { return None };
+        let groups = match &self.0 {
+            Kind::All => return None,
+            Kind::Groups(groups) => groups,
+            Kind::XPath(expression, _) => return expression.bounds().keys(list).map(<[Key]>::to_vec),
+        };
         let mut route = vec![list];
         while let Some(above) = schema.node(route[route.len() - 1]).data_parent {
             route.push(above);
@@ -111,7 +156,7 @@ impl Selection {
     pub(super) fn groups(&self) -> Option<&Groups> {
         match &self.0 {
             Kind::All => None,
-            Kind::Groups(groups) => Some(groups),
+            Kind::Groups(groups) | Kind::XPath(_, groups) => Some(groups),
         }
     }
 }

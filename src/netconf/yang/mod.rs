@@ -16,6 +16,7 @@ pub mod tree;
 pub mod validate;
 pub mod value;
 pub mod write;
+pub mod xpath;
 
 pub use schema::{Module, ModuleId, NodeId, NodeKind, Schema, SchemaNode};
 pub use standard::STANDARD_MODULES;

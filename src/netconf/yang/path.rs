@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::access::Instance;
 use super::schema::{NodeId, Schema};
 use super::tree::Key;
 use super::value::Value;
@@ -26,6 +27,18 @@ pub enum Predicate {
     Key(Key),
     Value(Value),
     Position(usize),
+}
+
+impl Predicate {
+    /// As a reader's rights ask for it.
+    pub fn instance(&self) -> Instance<'_> {
+        match self {
+            Predicate::None => Instance::Only,
+            Predicate::Key(key) => Instance::Entry(key),
+            Predicate::Value(value) => Instance::Value(value),
+            Predicate::Position(position) => Instance::Position(*position),
+        }
+    }
 }
 
 impl InstancePath {

@@ -275,7 +275,7 @@ pub(super) fn child_of(schema: &Schema, node: NodeId, content: Content) -> Child
         }
         _ => false,
     };
-    Child { node, default, content }
+    Child { node, default, origin: None, content }
 }
 
 /// `[key='value']` for each key in `known`; empty where a key is missing.

@@ -13,8 +13,10 @@ use super::schema::{NodeId, Schema};
 use super::value::Value;
 
 mod list;
+mod origin;
 
 pub use list::{List, OrderedList, Place};
+pub use origin::{Origin, Origins};
 
 /// The data of one schema: a datastore, or the content of an RPC, action or notification.
 #[derive(Clone)]
@@ -33,6 +35,9 @@ pub struct Child {
     pub node: NodeId,
     /// Not set by anyone: in effect because it is the schema's default (RFC 6243).
     pub default: bool,
+    /// None: that of the node around it, and of the intended configuration at the top. A list entry's is in its keys.
+    /// Only the operational state datastore has others (RFC 8342 section 5.3.4); in state data it means nothing.
+    pub origin: Option<Origin>,
     pub content: Content,
 }
 
@@ -93,9 +98,18 @@ impl Tree {
 
     /// The data of both. Where both have a leaf, `other`'s wins.
     pub fn merged(&self, other: &Tree) -> Tree {
+        self.joined(other, None)
+    }
+
+    /// As [`Tree::merged`]; what comes from `other` alone is of that origin unless it has one of its own.
+    pub fn merged_as(&self, other: &Tree, origin: Origin) -> Tree {
+        self.joined(other, Some(origin))
+    }
+
+    fn joined(&self, other: &Tree, origin: Option<Origin>) -> Tree {
         debug_assert!(Arc::ptr_eq(&self.schema, &other.schema), "trees of one schema");
         let mut root = self.root.clone();
-        root.merge(&other.root);
+        root.merge(&self.schema, &other.root, origin);
         Tree { schema: self.schema.clone(), root }
     }
 
@@ -228,8 +242,11 @@ impl Inner {
 
     /// Sets all instances of `node` at once.
     pub fn set(&mut self, node: NodeId, content: Content, default: bool) {
-        let child = Child { node, default, content };
-        let at = self.position(node);
+        self.put(Child { node, default, origin: None, content });
+    }
+
+    fn put(&mut self, child: Child) {
+        let at = self.position(child.node);
         let children = Arc::make_mut(&mut self.0);
         match at {
             Ok(i) => children[i] = child,
@@ -283,26 +300,42 @@ impl Inner {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Takes over all of `other`; a leaf or anydata that both have becomes `other`'s.
-    pub fn merge(&mut self, other: &Inner) {
+    /// Takes over all of `other`; a leaf or anydata that both have becomes `other`'s. What is new here gets `origin`.
+    fn merge(&mut self, schema: &Schema, other: &Inner, origin: Option<Origin>) {
         if self.shares(other) || other.is_empty() {
             return;
         }
-        if self.is_empty() {
+        if self.is_empty() && origin.is_none() {
             *self = other.clone();
             return;
         }
         for theirs in other.iter() {
+            let origin = theirs.origin.or(origin);
             let Some(ours) = self.get_mut(theirs.node) else {
-                self.set(theirs.node, theirs.content.clone(), theirs.default);
+                self.put(Child { origin, ..theirs.clone() });
                 continue;
             };
-            ours.default &= theirs.default;
-            match (&mut ours.content, &theirs.content) {
-                (Content::Container(a), Content::Container(b)) => a.merge(b),
-                (Content::List(a), Content::List(b)) => a.merge(b),
-                (a, b) => *a = b.clone(),
+            let only_default = ours.default && !theirs.default;
+            let replaced = match (&mut ours.content, &theirs.content) {
+                (Content::Container(a), Content::Container(b)) => {
+                    a.merge(schema, b, origin);
+                    false
+                }
+                (Content::List(a), Content::List(b)) => {
+                    a.merge(schema, theirs.node, b, origin);
+                    false
+                }
+                // A value that both have stays what it was: it is the one asked for that is in use.
+                (a, b) => {
+                    let differs = *a != *b;
+                    *a = b.clone();
+                    differs
+                }
+            };
+            if only_default || replaced {
+                ours.origin = origin;
             }
+            ours.default &= theirs.default;
         }
     }
 

@@ -14,6 +14,7 @@ use crate::error::RpcError;
 
 mod check;
 mod constraint;
+mod expression;
 mod fault;
 mod index;
 mod reference;
@@ -44,7 +45,10 @@ impl Validator {
     /// Checks `new`, given that `old` is valid. Returns `new` as it is in force: with the defaults that a `when`
     /// enables, and without what a `when` that turned false takes away.
     pub fn validate(&mut self, old: &Tree, new: &Tree) -> Result<Tree, Vec<RpcError>> {
-        match check::check(&self.constraints, &mut self.indexes, old, new) {
+        let before = self.indexes.evaluations;
+        let verdict = check::check(&self.constraints, &mut self.indexes, old, new);
+        tracing::trace!(expressions = self.indexes.evaluations - before, "checked an edit");
+        match verdict {
             Verdict::Valid => Ok(new.clone()),
             Verdict::Faults(errors) => Err(errors),
             Verdict::Unknown => {

@@ -6,17 +6,18 @@
 
 use std::sync::Arc;
 
-use super::access::{Instance, ReadAccess};
+use super::access::ReadAccess;
 use super::filter::{GroupId, Groups, Selection};
-use super::schema::{NodeId, Schema};
-use super::tree::{Child, Content, Inner, Key, List, Tree};
+use super::schema::Schema;
+use super::tree::{Child, Content, Inner, Key, Origin, Origins, Tree};
 use super::value::Value;
 
 mod admit;
 mod content;
+mod instances;
 mod tags;
 
-use admit::EntriesWanted;
+use content::Told;
 use tags::Tag;
 pub(super) use tags::Tags;
 
@@ -38,6 +39,19 @@ pub struct WriteOptions {
     /// Levels of each selected node that are written, 1 being the node alone (RFC 8526's max-depth). Entries always have
     /// their keys.
     pub max_depth: Option<u16>,
+    /// Only configuration, or only state data, with what is around it (RFC 8526's config-filter).
+    pub config: Option<bool>,
+    /// Configuration of these origins, with what is around it, and state data (RFC 8526's origin filters).
+    pub origins: Origins,
+    /// Configuration carries the origin annotation (RFC 8342 section 5.3.4).
+    pub with_origin: bool,
+}
+
+impl WriteOptions {
+    /// Nothing has to be decided or said for each node beside its default.
+    fn is_plain(&self) -> bool {
+        self.config.is_none() && self.origins == Origins::ALL && !self.with_origin
+    }
 }
 
 /// One tree being written in chunks. Owns what it needs, so it can wait between chunks for as long as it likes.
@@ -74,6 +88,7 @@ impl TreeWriter {
             groups: self.what.groups(),
             access: self.access.as_deref(),
             options: self.options,
+            plain: self.options.is_plain(),
             out,
             full,
             nodes_left: NODES_IN_A_CHUNK,
@@ -111,7 +126,8 @@ pub fn write_subtree(schema: &Schema, inner: &Inner, defaults: WithDefaults, out
         tags: schema.tags(),
         groups: None,
         access: None,
-        options: WriteOptions { defaults, max_depth: None },
+        options: WriteOptions { defaults, ..WriteOptions::default() },
+        plain: true,
         out,
         full: usize::MAX,
         nodes_left: usize::MAX,
@@ -154,6 +170,8 @@ struct Walk<'w> {
     groups: Option<&'w Groups>,
     access: Option<&'w dyn ReadAccess>,
     options: WriteOptions,
+    /// What is selected and readable as a whole needs no further look.
+    plain: bool,
     out: &'w mut Vec<u8>,
     full: usize,
     nodes_left: usize,
@@ -174,6 +192,8 @@ struct Walk<'w> {
 struct Scope {
     part: Part,
     rights: Rights,
+    /// Of the container or entry itself.
+    origin: Origin,
 }
 
 #[derive(Clone, Copy)]
@@ -194,11 +214,7 @@ enum Rights {
 const UNBOUNDED: u16 = u16::MAX;
 
 impl Scope {
-    const PLAIN: Scope = Scope { part: Part::All(UNBOUNDED), rights: Rights::Everything };
-
-    fn is_plain(self) -> bool {
-        matches!(self, Scope { part: Part::All(UNBOUNDED), rights: Rights::Everything })
-    }
+    const PLAIN: Scope = Scope { part: Part::All(UNBOUNDED), rights: Rights::Everything, origin: Origin::Intended };
 
     fn is_whole(self) -> bool {
         matches!(self.part, Part::All(_))
@@ -226,12 +242,17 @@ impl<'w> Walk<'w> {
                 None => return (End::Done, false),
             },
         };
-        let scope = Scope { part, rights };
-        if scope.is_plain() {
-            self.children::<true>(inner, scope, level)
-        } else {
-            self.children::<false>(inner, scope, level)
-        }
+        self.inside::<false>(inner, Scope { part, rights, origin: Origin::Intended }, level)
+    }
+
+    fn is_plain(&self, scope: Scope) -> bool {
+        self.plain && matches!(scope, Scope { part: Part::All(UNBOUNDED), rights: Rights::Everything, .. })
+    }
+
+    /// What the start tag of a child says, it being of that origin.
+    fn told(&self, tag: Tag, scope: Scope, level: Level, origin: Origin) -> Told {
+        let annotated = self.options.with_origin && tag.config && (level.top || origin != scope.origin);
+        Told { top: level.top, default: false, origin: annotated.then_some(origin) }
     }
 
     /// Writes what the scope lets through. `PLAIN` is the way without any question, for all below a node that is
@@ -250,13 +271,17 @@ impl<'w> Walk<'w> {
                     continue;
                 }
                 self.nodes_left = self.nodes_left.saturating_sub(1);
+                if !self.concerns(tag) {
+                    index += 1;
+                    continue;
+                }
             }
             let (end, some) = match &child.content {
                 Content::Leaf(value) => {
-                    if (PLAIN || self.admits_leaf(child, value, scope))
-                        && let Some(tagged) = self.reports(child, tag, std::slice::from_ref(value))
+                    if let Some(told) = self.tells::<PLAIN>(child, tag, std::slice::from_ref(value), scope, level)
+                        && (PLAIN || self.admits_leaf(child, value, scope))
                     {
-                        self.leaf(child.node, tag, value, tagged, level.top);
+                        self.leaf(child.node, tag, value, told);
                         (End::Done, true)
                     } else {
                         (End::Done, false)
@@ -266,9 +291,10 @@ impl<'w> Walk<'w> {
                 Content::List(list) => self.list::<PLAIN>(child, tag, list, scope, level, index, resume),
                 Content::LeafList(values) => self.leaf_list::<PLAIN>(child, tag, values, scope, level, index, resume),
                 Content::Any(xml) => {
-                    let admitted = PLAIN || self.admits_whole(child.node, scope);
+                    let origin = child.origin_within(scope.origin);
+                    let admitted = PLAIN || self.keeps(tag, origin) && self.admits_whole(child.node, scope);
                     if admitted {
-                        self.any(child.node, tag, xml, level.top);
+                        self.any(child.node, tag, xml, self.told(tag, scope, level, origin));
                     }
                     (End::Done, admitted)
                 }
@@ -286,6 +312,23 @@ impl<'w> Walk<'w> {
         (End::Done, wrote)
     }
 
+    /// What the start tags of a leaf's or leaf-list's instances say; None where they are not reported.
+    fn tells<const PLAIN: bool>(
+        &self,
+        child: &Child,
+        tag: Tag,
+        values: &[Value],
+        scope: Scope,
+        level: Level,
+    ) -> Option<Told> {
+        let default = self.reports(child, tag, values)?;
+        if PLAIN || self.plain {
+            return Some(Told { top: level.top, default, origin: None });
+        }
+        let origin = child.origin_within(scope.origin);
+        self.keeps(tag, origin).then(|| Told { default, ..self.told(tag, scope, level, origin) })
+    }
+
     #[expect(clippy::too_many_arguments, reason = "one level's state, kept in registers")]
     fn container<const PLAIN: bool>(
         &mut self,
@@ -299,15 +342,24 @@ impl<'w> Walk<'w> {
     ) -> (End, bool) {
         let (groups_before, marks_before) = (self.active.len(), self.marks.len());
         let inside = if PLAIN { Some(Scope::PLAIN) } else { self.admits_container(child.node, inner, scope) };
-        let Some(inside) = inside else { return (End::Done, false) };
+        let Some(mut inside) = inside else { return (End::Done, false) };
+        let mut told = Told { top: level.top, ..Told::default() };
+        if !PLAIN {
+            // Something must be said of the origin at the top, also of a container that is there for its defaults only.
+            let around = if level.top && child.default { Origin::Default } else { scope.origin };
+            inside.origin = child.origin_within(around);
+            told = self.told(tag, scope, level, inside.origin);
+        }
         let opened = resume.is_some_and(|position| position.opened);
         let mark = self.out.len();
         if !opened {
-            self.start(child.node, tag, level.top);
+            self.start(child.node, tag, told);
             self.out.push(b'>');
         }
         // With no level left a container stands for what is in it.
-        let stands = inside.is_whole() && (tag.presence || matches!(inside.part, Part::All(0)) && !child.default);
+        let stands = inside.is_whole()
+            && (tag.presence && (PLAIN || self.keeps(tag, inside.origin))
+                || matches!(inside.part, Part::All(0)) && self.holds(inner, inside));
         let (end, some) = self.inside::<PLAIN>(inner, inside, Level { top: false, entry: false });
         self.active.truncate(groups_before);
         self.marks.truncate(marks_before);
@@ -347,178 +399,12 @@ impl<'w> Walk<'w> {
     }
 
     fn inside<const PLAIN: bool>(&mut self, inner: &Inner, scope: Scope, level: Level) -> (End, bool) {
-        if PLAIN || scope.is_plain() {
+        if PLAIN || self.is_plain(scope) {
             self.children::<true>(inner, scope, level)
         } else {
             self.children::<false>(inner, scope, level)
         }
     }
-
-    #[expect(clippy::too_many_arguments, reason = "one level's state, kept in registers")]
-    fn list<const PLAIN: bool>(
-        &mut self,
-        child: &Child,
-        tag: Tag,
-        list: &List,
-        scope: Scope,
-        level: Level,
-        index: usize,
-        resume: Option<Position>,
-    ) -> (End, bool) {
-        let whole = EntriesWanted { whole: true, ..EntriesWanted::default() };
-        let wanted = if PLAIN { whole } else { self.wants_of_entries(child.node, scope) };
-        let before = self.active.len() - wanted.every;
-        let at = Entries { node: child.node, tag, scope, level, index, wanted };
-        let (from, opened) = match resume {
-            Some(Position { opened, place: Place::Entry(key), .. }) => (Some(Place::Entry(key)), opened),
-            Some(Position { opened, place: Place::Nth(n), .. }) => (Some(Place::Nth(n)), opened),
-            _ => (None, false),
-        };
-        let outcome = match (list, &from) {
-            _ if !PLAIN && (wanted.nothing() || self.hides(child.node, scope)) => (End::Done, false),
-            (List::Sorted(_), _) if !PLAIN && wanted.only_keyed() => {
-                let mut keys = self.keys_wanted(child.node, scope);
-                if let Some(Place::Entry(from)) = &from {
-                    keys.retain(|key| *key >= from);
-                }
-                let found = keys.into_iter().filter_map(|key| list.get(key).map(|entry| (Some(key), entry)));
-                self.entries::<PLAIN>(at, found, 0, opened)
-            }
-            (_, Some(Place::Entry(key))) => self.entries::<PLAIN>(at, list.iter_from(key), 0, opened),
-            (List::Sorted(entries), _) => {
-                self.entries::<PLAIN>(at, entries.iter().map(|(key, entry)| (Some(key), entry)), 0, opened)
-            }
-            (_, Some(Place::Nth(n))) => self.entries::<PLAIN>(at, list.iter().skip(*n), *n, opened),
-            _ => self.entries::<PLAIN>(at, list.iter(), 0, opened),
-        };
-        self.active.truncate(before);
-        outcome
-    }
-
-    fn entries<'e, const PLAIN: bool>(
-        &mut self,
-        at: Entries,
-        entries: impl Iterator<Item = (Option<&'e Key>, &'e Inner)>,
-        first: usize,
-        mut opened: bool,
-    ) -> (End, bool) {
-        let mut wrote = opened;
-        for (n, (key, entry)) in entries.enumerate() {
-            let n = first + n;
-            let position = |opened| Position {
-                child: at.index,
-                opened,
-                place: key.map_or(Place::Nth(n), |key| Place::Entry(key.clone())),
-            };
-            let resumed = std::mem::take(&mut opened);
-            let spent = self.nodes_left == 0 || self.closed && self.out.len() >= self.full;
-            if spent && self.position.is_empty() && !resumed {
-                self.position.push(position(false));
-                return (End::Stopped, wrote);
-            }
-            if !PLAIN {
-                self.nodes_left = self.nodes_left.saturating_sub(1);
-            }
-            let (groups_before, marks_before) = (self.active.len(), self.marks.len());
-            let inside = if PLAIN { Some(Scope::PLAIN) } else { self.admits_entry(&at, key, n, entry) };
-            let outcome = match inside {
-                Some(inside) => self.entry::<PLAIN>(&at, entry, inside, resumed, position),
-                None => (End::Done, false),
-            };
-            self.active.truncate(groups_before);
-            self.marks.truncate(marks_before);
-            wrote |= outcome.1;
-            if outcome.0 == End::Stopped {
-                return (End::Stopped, wrote);
-            }
-        }
-        (End::Done, wrote)
-    }
-
-    fn entry<const PLAIN: bool>(
-        &mut self,
-        at: &Entries,
-        entry: &Inner,
-        inside: Scope,
-        opened: bool,
-        position: impl FnOnce(bool) -> Position,
-    ) -> (End, bool) {
-        let mark = self.out.len();
-        let plain = PLAIN || inside.is_plain();
-        let mut wrote = opened;
-        if !opened {
-            self.start(at.node, at.tag, at.level.top);
-            self.out.push(b'>');
-            if !plain {
-                match self.keys(entry, inside) {
-                    Some(asked_for) => wrote |= asked_for,
-                    None => {
-                        self.out.truncate(mark);
-                        return (End::Done, false);
-                    }
-                }
-            }
-        }
-        let (end, some) = self.inside::<PLAIN>(entry, inside, Level { top: false, entry: !plain });
-        self.finish(at.tag, mark, end, wrote || some, inside.is_whole(), position)
-    }
-
-    /// Writes an entry's keys, which come along with whatever is selected. True where they are asked for themselves;
-    /// None where one may not be read: without its keys an entry is nothing that may be shown.
-    fn keys(&mut self, entry: &Inner, scope: Scope) -> Option<bool> {
-        let mut asked_for = false;
-        for child in entry.iter() {
-            let tag = self.tags.get(child.node);
-            let (true, Content::Leaf(value)) = (tag.key, &child.content) else { continue };
-            let marks_before = self.marks.len();
-            self.may_read(child.node, Instance::Only, scope.rights)?;
-            self.marks.truncate(marks_before);
-            asked_for |= scope.is_whole() || self.wants_leaf(child.node, value, scope);
-            self.leaf(child.node, tag, value, false, false);
-        }
-        Some(asked_for)
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one level's state, kept in registers")]
-    fn leaf_list<const PLAIN: bool>(
-        &mut self,
-        child: &Child,
-        tag: Tag,
-        values: &[Value],
-        scope: Scope,
-        level: Level,
-        index: usize,
-        resume: Option<Position>,
-    ) -> (End, bool) {
-        let Some(tagged) = self.reports(child, tag, values) else { return (End::Done, false) };
-        let from = match resume {
-            Some(Position { place: Place::Nth(n), .. }) => n,
-            _ => 0,
-        };
-        let mut wrote = false;
-        for (n, value) in values.iter().enumerate().skip(from) {
-            if PLAIN || self.admits_value(child.node, value, scope) {
-                self.leaf(child.node, tag, value, tagged, level.top);
-                wrote = true;
-                if self.out.len() >= self.full {
-                    self.position.push(Position { child: index, opened: false, place: Place::Nth(n + 1) });
-                    return (End::Stopped, true);
-                }
-            }
-        }
-        (End::Done, wrote)
-    }
-}
-
-/// The list whose entries are being written.
-#[derive(Clone, Copy)]
-struct Entries {
-    node: NodeId,
-    tag: Tag,
-    scope: Scope,
-    level: Level,
-    index: usize,
-    wanted: EntriesWanted,
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use netconf::client::{self, Error, Filter, Notifications, Session, SessionConfig
 use netconf::error::{ErrorTag, RpcError};
 use netconf::transport::ssh::{self, ConnectError, Credential, HostKeyCheck, Target};
 use netconf::xml::Element;
-use netconf::yang::edit::{read_known_data, read_output};
-use netconf::yang::{Schema, json};
+use netconf::yang::edit::{read_data, read_known_data, read_output};
+use netconf::yang::{Schema, Tree, json};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -161,6 +161,23 @@ impl Client {
         let document = reply.document().map_err(|error| failure(&error))?;
         let data = client::data(&document).map_err(|error| failure(&error))?;
         data_json(&self.schema, data)
+    }
+
+    /// The data that a subtree filter selects, by another schema than the manager's. What the schema does not know is an
+    /// error.
+    pub async fn tree(&self, schema: &Arc<Schema>, filter: &str) -> Result<Tree, Failure> {
+        let options = client::Options::from(Filter::Subtree(filter.to_owned()));
+        let reply = self.session.get(&options).await.map_err(|error| failure(&error))?;
+        let document = reply.document().map_err(|error| failure(&error))?;
+        let data = client::data(&document).map_err(|error| failure(&error))?;
+        read_data(schema, data).map_err(|errors| {
+            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            Failure::failed(format!("what was answered cannot be read: {}", errors.join("; ")))
+        })
+    }
+
+    pub fn schema(&self) -> &Arc<Schema> {
+        &self.schema
     }
 
     /// The output of an RPC, whose path in the schema is `/module:name`.

@@ -8,6 +8,7 @@ mod device;
 mod filter;
 mod find;
 mod inventory;
+mod nacm;
 mod pm;
 mod procedure;
 mod sim;
@@ -74,6 +75,9 @@ pub enum Command {
     /// Runs of the procedures of clause 10
     #[command(subcommand)]
     Procedure(procedure::Command),
+    /// The access control of a server
+    #[command(subcommand)]
+    Nacm(nacm::Command),
     /// Faults of simulated devices, and simulated networks
     #[command(subcommand)]
     Sim(sim::Command),
@@ -164,6 +168,7 @@ pub async fn run(command: Command, options: Options, program: fn() -> clap::Comm
         Command::Alarm(command) => alarm::run(command, &reach, output).await,
         Command::Pm(command) => pm::run(command, &reach, output).await,
         Command::Procedure(command) => procedure::run(command, &reach, output).await,
+        Command::Nacm(command) => nacm::run(command, &reach, output).await,
         Command::Sim(command) => sim::run(command, &reach, output).await,
         Command::Completion { shell } => {
             let mut written = Vec::new();

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 
 use serde_json::Value;
@@ -111,8 +112,10 @@ impl Table {
         if self.rows.is_empty() {
             return "(none)\n".to_owned();
         }
+        let rows: Vec<Vec<Cow<'_, str>>> =
+            self.rows.iter().map(|row| row.iter().map(|c| visible(c)).collect()).collect();
         let width = |column: usize| {
-            let cells = self.rows.iter().map(|row| row[column].chars().count());
+            let cells = rows.iter().map(|row| row[column].chars().count());
             cells.max().unwrap_or(0).max(self.columns[column].len())
         };
         let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
@@ -131,8 +134,8 @@ impl Table {
         };
         let head = line(&mut self.columns.iter().copied());
         let mut text = if bold { format!("\x1b[1m{head}\x1b[0m\n") } else { format!("{head}\n") };
-        for row in &self.rows {
-            text.push_str(&line(&mut row.iter().map(String::as_str)));
+        for row in &rows {
+            text.push_str(&line(&mut row.iter().map(|cell| &**cell)));
             text.push('\n');
         }
         text
@@ -162,7 +165,18 @@ fn details(json: &Value, leave_out: &[&str]) -> String {
     let mut lines = Vec::new();
     members(json, "", leave_out, &mut |name, value| lines.push((name.to_owned(), value.to_owned())));
     let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    lines.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).collect()
+    lines.iter().map(|(name, value)| format!("{name:width$}  {}\n", visible(value))).collect()
+}
+
+/// What a device or a person wrote, so that it cannot steer the terminal: control characters, and those that turn the
+/// direction of writing, are shown by their code.
+fn visible(text: &str) -> Cow<'_, str> {
+    let steers = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |c: char| if steers(c) { c.escape_default().to_string() } else { c.to_string() };
+    Cow::Owned(text.chars().map(shown).collect())
 }
 
 /// All leaves below, by their path; lists of entries in sequence.

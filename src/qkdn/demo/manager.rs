@@ -38,18 +38,14 @@ pub(super) fn home(path: &Path) -> PathBuf {
 }
 
 impl Manager {
-    /// Its directory, keys and configuration; a port that was picked once stays.
-    pub(super) fn prepare(path: &Path, operator: &User, port_base: u16) -> Result<Manager, String> {
+    /// Its directory, keys and configuration.
+    pub(super) fn prepare(path: &Path, operator: &User, port: u16) -> Result<Manager, String> {
         let home = home(path);
         make_directory(&home).map_err(|e| e.to_string())?;
         for function in FUNCTIONS {
             keys::key(&home.join(function))?;
         }
         let config = home.join("manager.toml");
-        let port = match port_base {
-            0 => earlier_port(&config).map_or_else(free_port, Ok)?,
-            base => base,
-        };
         let manager = Manager {
             address: Ipv4Addr::LOCALHOST.to_string(),
             port,
@@ -126,14 +122,9 @@ fn device(member: &Member) -> Value {
     })
 }
 
-fn earlier_port(config: &Path) -> Option<u16> {
-    let text = fs::read_to_string(config).ok()?;
+/// The port that the manager had at an earlier start.
+pub(super) fn earlier_port(path: &Path) -> Option<u16> {
+    let text = fs::read_to_string(home(path).join("manager.toml")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("listen = "))?;
     line.trim_matches('"').rsplit(':').next()?.parse().ok().filter(|port| *port != 0)
-}
-
-fn free_port() -> Result<u16, String> {
-    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    let address = listener.and_then(|listener| listener.local_addr());
-    address.map(|address| address.port()).map_err(|e| format!("no free port: {e}"))
 }

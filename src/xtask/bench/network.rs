@@ -86,12 +86,15 @@ impl Network {
 
         thread::sleep(SETTLE);
         let before = (cpu_seconds(agents.id())?, cpu_seconds(manager.id())?);
+        let written = (written_mb(agents.id())?, written_mb(manager.id())?);
         let begun = Instant::now();
         thread::sleep(REST);
         let took = begun.elapsed().as_secs_f64();
         let share = |after: f64, before: f64| 100.0 * (after - before) / took;
         figure("agents' process: CPU at rest", share(cpu_seconds(agents.id())?, before.0), "% of a core");
         figure("manager: CPU at rest", share(cpu_seconds(manager.id())?, before.1), "% of a core");
+        figure("agents' process: writes at rest", (written_mb(agents.id())? - written.0) / took, "MB/s");
+        figure("manager: writes at rest", (written_mb(manager.id())? - written.1) / took, "MB/s");
         for (name, process) in [("agents' process", &agents), ("manager", &manager)] {
             let resident = resident_mib(process.id())?;
             figure(&format!("{name}: resident memory"), resident, "MiB");
@@ -176,6 +179,14 @@ fn resident_mib(process: u32) -> Outcome<f64> {
     let text = fs::read_to_string(&file).doing(&file)?;
     let kib = text.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<f64>().ok());
     kib.map(|kib| kib / 1024.0).ok_or_else(|| Failure::new(format!("{file}: no VmRSS")))
+}
+
+/// What a process has had written to disks so far, MB of 10^6 bytes (proc(5), write_bytes): pages, however little of one has changed.
+fn written_mb(process: u32) -> Outcome<f64> {
+    let file = format!("/proc/{process}/io");
+    let text = fs::read_to_string(&file).doing(&file)?;
+    let bytes = text.lines().find_map(|line| line.strip_prefix("write_bytes:")?.trim().parse::<f64>().ok());
+    bytes.map(|bytes| bytes / 1e6).ok_or_else(|| Failure::new(format!("{file}: no write_bytes")))
 }
 
 /// CPU time of a process so far in user and system mode, seconds (proc(5), utime and stime, in ticks of 1/100 s).

@@ -33,14 +33,20 @@ impl Target {
     }
 }
 
-/// A running server with the model `tests/bench/bench.yang`, and no data.
+/// A running server with models of `tests/bench`, and no data.
 pub trait Server: Sized {
     const NAME: &'static str;
+    /// Sessions that it is asked to hold at once.
+    const SESSIONS: usize;
+    /// Megabytes with which edits under a constraint are measured, as a list.
+    const LIMITS: &'static str;
 
-    /// Starts it in an empty directory. The owner of `key` may log in.
-    fn start(directory: &Path, key: &Path, target: Target) -> Outcome<Self>;
+    /// Starts it in an empty directory, with these modules. The owner of `key` may log in.
+    fn start(directory: &Path, key: &Path, target: Target, modules: &[&str]) -> Outcome<Self>;
     fn address(&self) -> String;
     fn user(&self) -> &str;
+    /// The processes that are the server, without those they start.
+    fn processes(&self) -> Vec<u32>;
     fn load_options(&self) -> Vec<String>;
     fn stop(self) -> Outcome;
 }
@@ -55,8 +61,12 @@ pub struct Netconfd {
 
 impl Server for Netconfd {
     const NAME: &'static str = "netconfd";
+    // Each takes three processes of some 10 MB together.
+    const SESSIONS: usize = 500;
+    // Ten times as many entries take it many minutes to load.
+    const LIMITS: &'static str = "1";
 
-    fn start(directory: &Path, key: &Path, target: Target) -> Outcome<Self> {
+    fn start(directory: &Path, key: &Path, target: Target, modules: &[&str]) -> Outcome<Self> {
         let address = free_address()?;
         let host_key = keypair(directory, "host-key")?;
         let socket = directory.join("socket");
@@ -80,11 +90,12 @@ impl Server for Netconfd {
 
         let mut netconfd = daemon("netconfd")?;
         netconfd
-            .arg(format!("--module={}", workspace::root().join("tests/bench/bench.yang").display()))
+            .arg(format!("--modpath={}", workspace::root().join("tests/bench").display()))
+            .args(modules.iter().map(|module| format!("--module={module}")))
             .arg(format!("--ncxserver-sockname={}", socket.display()))
             .arg(format!("--port={}", address.port()))
             .arg(format!("--target={}", target.name()))
-            .args(["--access-control=off", "--no-startup", "--log-level=error", "--max-sessions=500"])
+            .args(["--access-control=off", "--no-startup", "--log-level=error", "--max-sessions=512"])
             .env("HOME", directory);
         let netconfd = Running::new(&mut netconfd, directory)?;
         let mut sshd = daemon("sshd")?;
@@ -101,6 +112,10 @@ impl Server for Netconfd {
 
     fn user(&self) -> &str {
         &self.user
+    }
+
+    fn processes(&self) -> Vec<u32> {
+        vec![self.netconfd.id(), self.sshd.id()]
     }
 
     fn load_options(&self) -> Vec<String> {
@@ -122,12 +137,15 @@ pub struct Ours {
 
 impl Server for Ours {
     const NAME: &'static str = "qkdn";
+    const SESSIONS: usize = 5000;
+    const LIMITS: &'static str = "1,10";
 
-    fn start(directory: &Path, key: &Path, _: Target) -> Outcome<Self> {
+    fn start(directory: &Path, key: &Path, _: Target, modules: &[&str]) -> Outcome<Self> {
         let address = free_address()?;
         let mut command = Command::new(test::binary("release"));
-        command.args(["serve", "--listen", &address.to_string(), "--module", "bench", "--yang-dir"]);
+        command.args(["serve", "--listen", &address.to_string(), "--yang-dir"]);
         command.arg(workspace::root().join("tests/bench"));
+        command.args(modules.iter().flat_map(|module| ["--module", module]));
         for user in ["load", "admin"] {
             command.args(["--user", user, "--authorized-key"]).arg(format!("{}.pub", key.display()));
         }
@@ -144,6 +162,10 @@ impl Server for Ours {
 
     fn user(&self) -> &str {
         "load"
+    }
+
+    fn processes(&self) -> Vec<u32> {
+        vec![self.qkdn.id()]
     }
 
     fn load_options(&self) -> Vec<String> {

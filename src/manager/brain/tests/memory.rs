@@ -43,11 +43,6 @@ impl Memory {
         }
     }
 
-    /// All runs ever with their steps, those that ended too; the oldest first.
-    pub fn runs(&self) -> impl Iterator<Item = &(Run, Vec<Step>)> {
-        self.runs.values()
-    }
-
     pub fn recovered(&self) -> Recovered {
         Recovered {
             devices: self.devices.values().cloned().collect(),

@@ -20,7 +20,8 @@ pub struct World {
 
 impl World {
     /// `line`: nodes a, b and c, joined by QKD links l1 (a to b) and l2 (b to c), with a KM in each node and a controller. `backup`: l1 has a
-    /// backup channel. `switched`: l1 passes optical switch os, which has spare ports.
+    /// backup channel. `switched`: l1 passes optical switch os, which has spare ports. `relayed`: l1 passes
+    /// relay point rp, which has a spare relay. `ring`: l3 joins c to a, too.
     pub fn named(name: &str) -> World {
         let mut world = World { devices: BTreeMap::new(), sequence: 0 };
         for (link, from, to) in [("l1", "a", "b"), ("l2", "b", "c")] {
@@ -41,6 +42,13 @@ impl World {
                 }
             }
             "switched" => world.switch(),
+            "relayed" => world.relay_point(),
+            "ring" => {
+                world.module("l3", "transmitter", "c");
+                world.module("l3", "receiver", "a");
+                world.key_manager("a", &["l1-tx", "l3-rx"], &[("b", "l1"), ("c", "l3")]);
+                world.key_manager("c", &["l2-rx", "l3-tx"], &[("b", "l2"), ("a", "l3")]);
+            }
             other => panic!("no network {other}"),
         }
         world
@@ -65,7 +73,9 @@ impl World {
         let (end, other) = if role == "transmitter" { ("tx", "rx") } else { ("rx", "tx") };
         let (name, peer) = (format!("{link}-{end}"), format!("{link}-{other}"));
         let facts = json!({"QkdModule": {
-            "link": {"link-id": id("link", link), "peer-module-id": id("module", &peer), "length": 20.0},
+            "link": {"link-id": id("link", link), "peer-module-id": id("module", &peer), "length": 20.0,
+                // Of a group that has no other link here: the topology tells it all the same.
+                "protection-group": (link == "l2").then_some("b-to-c")},
             "state": {"module-id": id("module", &name), "role": role},
         }});
         self.add(&name, Kind::QkdModule, "module", node, facts, &[(id("link", link), "qkd-link")]);
@@ -86,8 +96,12 @@ impl World {
         let parts: Vec<(String, &str)> = links.iter().map(|(peer, _)| (km_link(peer), "km-link")).collect();
         let name = format!("km-{node}");
         let modules: Vec<String> = modules.iter().map(|module| id("module", module)).collect();
+        let stores: Vec<Value> = links
+            .iter()
+            .map(|(peer, _)| json!({"peer-km-id": id("km", &format!("km-{peer}")), "purpose": "kma", "residual-bits": 5_000_000}))
+            .collect();
         let facts = json!({"KeyManager": {
-            "source-module": modules, "km-link": km_links, "state": {"km-id": id("km", &name)},
+            "source-module": modules, "km-link": km_links, "state": {"km-id": id("km", &name), "key-store": stores},
         }});
         self.add(&name, Kind::KeyManager, "km", node, facts, &parts);
     }
@@ -105,6 +119,22 @@ impl World {
         self.add("os", Kind::OpticalSwitch, "switch", "a", facts, &parts);
     }
 
+    fn relay_point(&mut self) {
+        let link = id("link", "l1");
+        let segment = |name: &str| json!({"name": name, "link-id": format!("{link}:{name}")});
+        let segments = ["west", "east", "west-2", "east-2"].map(segment);
+        let facts = json!({"RelayPoint": {
+            "segment": segments,
+            "relay": [
+                {"name": "main", "first": "west", "second": "east", "enabled": true},
+                {"name": "spare", "first": "west-2", "second": "east-2", "use": "backup", "enabled": false},
+            ],
+            "state": {"relay-point-id": id("relay-point", "rp")},
+        }});
+        let parts = ["main", "spare"].map(|relay| (format!("{}:relay:{relay}", id("relay-point", "rp")), "relay"));
+        self.add("rp", Kind::RelayPoint, "relay-point", "a", facts, &parts);
+    }
+
     /// Merges into what a device reports of its own container.
     pub fn change(&mut self, device: &str, with: &Value) {
         let report = self.devices.get_mut(device).unwrap();
@@ -114,6 +144,7 @@ impl World {
         // A device is what its container says.
         report.id = match &report.facts {
             Facts::QkdModule(facts) => facts.state.module_id.clone(),
+            Facts::Controller(facts) => facts.state.controller_id.clone(),
             _ => report.id.clone(),
         };
     }

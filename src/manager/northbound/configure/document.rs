@@ -72,7 +72,8 @@ fn write_children(schema: &Schema, old: &Inner, new: &Inner, out: &mut Vec<u8>) 
             Content::LeafList(values) => {
                 if let Some(Child { content: Content::LeafList(before), node, .. }) = before {
                     let gone = before.iter().filter(|value| !values.contains(value)).cloned().collect::<Vec<_>>();
-                    let gone = Child { node: *node, default: false, content: Content::LeafList(gone.into()) };
+                    let gone =
+                        Child { node: *node, default: false, origin: None, content: Content::LeafList(gone.into()) };
                     write_removed(schema, &gone, |_| true, out);
                 }
                 write_set(schema, child, out);
@@ -107,7 +108,7 @@ fn write_removed(
             for value in values.iter() {
                 let content = Content::LeafList(vec![value.clone()].into());
                 let mut written = Vec::new();
-                write_set(schema, &Child { node: child.node, default: false, content }, &mut written);
+                write_set(schema, &Child { node: child.node, default: false, origin: None, content }, &mut written);
                 // The attribute goes behind the name, which is what the element begins with.
                 let name = schema.node(child.node).name.len() + 1;
                 out.extend_from_slice(&written[..name]);

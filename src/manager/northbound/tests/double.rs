@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use netconf::error::RpcError;
+use netconf::error::{ErrorPath, RpcError};
 use netconf::xml::{Document, Limits};
 use netconf::yang::edit::{self, Operation};
 use netconf::yang::patch::write_config;
@@ -218,7 +218,9 @@ impl Southbound for Field {
             }
             "edit-config" => {
                 if self.stubborn.lock().unwrap().as_deref() == Some(device) {
-                    return Err(refuse(vec![RpcError::in_use("The laser is hot.")]));
+                    let namespaces = vec![("q".to_owned(), "urn:qkdn:yang:qkdn-mq".to_owned())];
+                    let path = ErrorPath { text: "/q:qkd-module/q:sampling-interval".to_owned(), namespaces };
+                    return Err(refuse(vec![RpcError::in_use("The laser is hot.").with_path(path)]));
                 }
                 let config = document.root().children().find(|element| element.name() == "config").unwrap();
                 let (edited, errors) = edit::edit(tree, config, Operation::Merge);

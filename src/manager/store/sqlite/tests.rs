@@ -209,6 +209,102 @@ async fn records_applied_twice_equal_once() {
     assert_eq!(store.steps("run-4").unwrap().len(), 1, "an upsert of the run keeps its steps");
 }
 
+fn network(links: usize, qber: f64) -> Record {
+    let link = |number: usize| crate::record::Link {
+        link_id: format!("urn:qkdn:test:link:{number:04}"),
+        source: (format!("tx-{number}"), None),
+        destination: (format!("rx-{number}"), None),
+        qber: Some(if number == 7 { qber } else { 1.0 }),
+        ..Default::default()
+    };
+    let node = |number: usize| crate::record::Node { node_id: format!("tx-{number:04}"), ..Default::default() };
+    Record::Network(Network {
+        network_id: "urn:qkdn:network:quantum".to_owned(),
+        version: 1,
+        node: (0..links).map(node).collect(),
+        link: (0..links).map(link).collect(),
+        ..Network::default()
+    })
+}
+
+fn measured(device: &str, value: f64) -> Record {
+    let one = |number: usize| Information {
+        kind: "qkdn-types:qber".to_owned(),
+        target: format!("urn:qkdn:test:link:{number}"),
+        description: None,
+        unit: "percent".to_owned(),
+        current: Some(crate::record::CurrentValue {
+            value: Some(value),
+            time: None,
+            validity: None,
+            threshold_level: None,
+        }),
+        current_15_minutes: None,
+        current_24_hours: None,
+        device: Some(device.to_owned()),
+    };
+    Record::Performance((0..100).map(one).collect())
+}
+
+/// Pages that a write adds to the log of a store that is not at a checkpoint.
+async fn pages_of(store: &Sqlite, path: &Path, records: Vec<Record>) -> u64 {
+    let logged = || path.with_extension("db-wal").metadata().unwrap().len() / 4096;
+    let before = logged();
+    store.write(records).await.unwrap();
+    logged() - before
+}
+
+#[tokio::test]
+async fn what_did_not_change_is_not_written() {
+    let (_directory, path) = place();
+    let store = Sqlite::open(&path).unwrap();
+    let all = || {
+        let all =
+            vec![device("d", 3), alarm(7), run(4, true), step(4), intervals(30), network(500, 1.0), measured("d", 1.0)];
+        [all, vec![Record::Inconsistencies(Vec::new())]].concat()
+    };
+    assert!(pages_of(&store, &path, all()).await > 20);
+    assert_eq!(pages_of(&store, &path, all()).await, 0);
+}
+
+#[tokio::test]
+async fn a_link_that_changes_costs_its_own_size() {
+    let (_directory, path) = place();
+    let store = Sqlite::open(&path).unwrap();
+    store.write(vec![network(500, 1.0)]).await.unwrap();
+    let pages = pages_of(&store, &path, vec![network(500, 2.0)]).await;
+    assert!((1..=2).contains(&pages), "{pages} pages for one link of 500");
+    let Record::Network(changed) = network(500, 2.0) else { unreachable!() };
+    assert_eq!(store.networks().unwrap(), [changed]);
+    store.write(vec![network(3, 2.0)]).await.unwrap();
+    let Record::Network(smaller) = network(3, 2.0) else { unreachable!() };
+    assert_eq!(store.networks().unwrap(), [smaller]);
+}
+
+#[tokio::test]
+async fn measurements_pass_to_the_device_that_tells_them() {
+    let (_directory, path) = place();
+    let store = Sqlite::open(&path).unwrap();
+    store.write(vec![measured("before", 1.0), measured("after", 1.0)]).await.unwrap();
+    store.write(vec![Record::DeviceForgotten("before".to_owned())]).await.unwrap();
+    assert_eq!(store.performance(None).unwrap().len(), 100);
+    store.write(vec![Record::DeviceForgotten("after".to_owned())]).await.unwrap();
+    assert_eq!(store.performance(None).unwrap().len(), 0);
+}
+
+#[test]
+fn a_store_of_version_1_keeps_its_topology() {
+    let (_directory, path) = place();
+    let Record::Network(whole) = network(3, 0.1 + 0.2) else { unreachable!() };
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("../schema.sql")).unwrap();
+    old.pragma_update(None, "user_version", 1).unwrap();
+    let text = serde_json::to_string(&whole).unwrap();
+    old.execute("INSERT INTO network VALUES (?1, ?2)", [&whole.network_id, &text]).unwrap();
+    drop(old);
+    assert_eq!(Sqlite::open(&path).unwrap().networks().unwrap(), [whole]);
+}
+
 #[tokio::test]
 async fn retention_takes_the_oldest_and_nothing_that_goes_on() {
     let (_directory, path) = place();

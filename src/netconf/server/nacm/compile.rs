@@ -10,6 +10,7 @@ use super::{AccessOperation, Defaults, Nacm};
 use crate::yang::{Content, Inner, ModuleId, NodeId, NodeKind, Schema, Tree};
 
 pub(super) struct RuleList {
+    pub name: Arc<str>,
     /// The group `*`.
     all_groups: bool,
     groups: Vec<String>,
@@ -149,6 +150,7 @@ fn rule_list(entry: &Reader<'_>) -> RuleList {
     let name: Arc<str> = entry.text("name").unwrap_or_default().into();
     let groups = entry.texts("group");
     RuleList {
+        name: name.clone(),
         all_groups: groups.iter().any(|group| group == "*"),
         groups,
         rules: entry.entries("rule").iter().map(|rule| Arc::new(read_rule(&name, rule))).collect(),

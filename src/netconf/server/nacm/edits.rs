@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{AccessOperation, Because, UserAccess};
-use crate::yang::access::{Extent, Instance};
+use crate::yang::access::Extent;
 use crate::yang::diff::{Change, Edit};
 use crate::yang::path::{InstancePath, Predicate};
 use crate::yang::{Content, Inner, NodeId, NodeKind};
@@ -98,8 +98,7 @@ impl EditWalk<'_> {
             return None;
         }
         let start = self.marks.len();
-        let instance: Instance<'_> = super::table::instance(&predicate);
-        self.access.pass(self.operation, node, instance, &mut self.marks, parent.clone());
+        self.access.pass(self.operation, node, predicate.instance(), &mut self.marks, parent.clone());
         self.path.push(node, predicate);
         let because = self.denied(node, inside, start..self.marks.len());
         if because.is_none() {

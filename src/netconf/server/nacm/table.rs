@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::compile::{Operand, Rule, Target, Test};
 use super::{AccessOperation, Because, Decision, UserAccess, is_named};
 use crate::yang::access::{Extent, Instance};
-use crate::yang::path::{InstancePath, Predicate};
+use crate::yang::path::InstancePath;
 use crate::yang::schema::DefaultDeny;
 use crate::yang::{NodeId, NodeKind, Schema, SchemaNode, Value};
 
@@ -62,8 +62,15 @@ impl UserRule {
         Decision { permit: *permit, because: Because::Rule { rule_list: rule_list.clone(), rule: name.clone() } }
     }
 
+    /// Whether the instance is one of those that the rule's predicates name.
+    pub fn is_met_by(&self, path: &InstancePath) -> bool {
+        self.tests.iter().all(|(node, test)| {
+            path.steps.iter().any(|step| step.node == *node && test.holds(step.predicate.instance()))
+        })
+    }
+
     /// Whether the rule can be about that node, its instance aside.
-    fn concerns(&self, node: &SchemaNode) -> bool {
+    pub fn concerns(&self, node: &SchemaNode) -> bool {
         if !self.rule.module.matches(node.module) {
             return false;
         }
@@ -110,15 +117,6 @@ impl UserTest {
             (UserTest::Position(position), Instance::Position(actual)) => *position == actual,
             _ => false,
         }
-    }
-}
-
-pub(super) fn instance(predicate: &Predicate) -> Instance<'_> {
-    match predicate {
-        Predicate::None => Instance::Only,
-        Predicate::Key(key) => Instance::Entry(key),
-        Predicate::Value(value) => Instance::Value(value),
-        Predicate::Position(position) => Instance::Position(*position),
     }
 }
 
@@ -231,7 +229,7 @@ impl UserAccess {
         let mut own = marks.len()..marks.len();
         for step in &path.steps {
             let start = marks.len();
-            self.pass(operation, step.node, instance(&step.predicate), marks, own);
+            self.pass(operation, step.node, step.predicate.instance(), marks, own);
             own = start..marks.len();
         }
         own

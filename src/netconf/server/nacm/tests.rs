@@ -9,6 +9,8 @@ use crate::yang::path::Predicate;
 use crate::yang::write::{WriteOptions, write};
 use crate::yang::{Key, edit, fixture};
 
+mod explain;
+
 const NACM: &str = "urn:ietf:params:xml:ns:yang:ietf-netconf-acm";
 
 fn read(schema: &Arc<Schema>, xml: &str) -> Tree {
@@ -472,10 +474,8 @@ fn denials_are_counted_across_versions_of_the_rules() {
 }
 
 /// RFC 8341 appendix A: module, operation, data-node and notification rules for administrators, limited users and guests.
-#[test]
-fn the_example_of_the_rfc() {
-    let schema = schema();
-    let xml = format!(
+fn appendix_a() -> String {
+    format!(
         "<groups>{}{}{}</groups>{}{}{}",
         group("admin", &["ann", "andy"]),
         group("limited", &["lea", "lou"]),
@@ -527,7 +527,13 @@ fn the_example_of_the_rfc() {
             "admin",
             &[rule("everything", "<module-name>*</module-name><access-operations>*</access-operations>", "permit")]
         ),
-    );
+    )
+}
+
+#[test]
+fn the_example_of_the_rfc() {
+    let schema = schema();
+    let xml = appendix_a();
     let rules = nacm(&schema, &xml);
     let leaf = |text: &str| path(&schema, text);
     let secret = leaf("/fixture:system/secret");

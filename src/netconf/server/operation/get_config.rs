@@ -1,6 +1,6 @@
 //! `<get-config>` (RFC 6241 section 7.1).
 
-use super::get::{defaults, selection};
+use super::get::{defaults, selected, selection, xpath_error};
 use super::parameters::{Parameters, WITH_DEFAULTS, datastore, name};
 use super::{Outcome, Reply, Request};
 use crate::server::provider::Provider;
@@ -11,5 +11,7 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'
     let source = parameters.required("source").and_then(datastore)?;
     let selection = selection(request, &parameters)?;
     let defaults = defaults(&parameters)?;
-    Ok(Outcome::Data { tree: request.shared.datastores.read(source), selection, defaults })
+    let tree = request.shared.datastores.read(source);
+    let selection = selected(selection, &tree, &request.access, xpath_error).await?;
+    Ok(Outcome::data(tree, selection, defaults))
 }

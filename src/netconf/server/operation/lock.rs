@@ -1,13 +1,14 @@
 //! `<lock>` (RFC 6241 section 7.5).
 
-use super::parameters::{Parameters, datastore, name};
+use super::nmda;
+use super::parameters::{Parameters, name};
 use super::{Outcome, Reply, Request};
 use crate::server::provider::Provider;
 use crate::xml::Element;
 
 pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) -> Reply {
     let parameters = Parameters::read(operation, &[name("target")])?;
-    let target = parameters.required("target").and_then(datastore)?;
+    let target = nmda::target(&request.shared.schema, parameters.required("target")?)?;
     request.shared.datastores.lock(target, request.session.id).await?;
     Ok(Outcome::Ok)
 }

@@ -1,16 +1,21 @@
 //! The operations a server performs: one file each, and here who is asked for what.
 
+pub mod cancel_commit;
 pub mod close_session;
 pub mod commit;
 pub mod copy_config;
 pub mod create_subscription;
+pub mod delete_config;
 pub mod discard_changes;
 pub mod edit_config;
+pub mod edit_data;
 pub mod get;
 pub mod get_config;
+pub mod get_data;
 pub mod get_schema;
 pub mod kill_session;
 pub mod lock;
+pub mod nmda;
 pub mod parameters;
 pub mod provided;
 pub mod unlock;
@@ -29,7 +34,7 @@ use crate::xml::Element;
 use crate::yang::filter::Selection;
 use crate::yang::schema::NodeKind;
 use crate::yang::tree::Tree;
-use crate::yang::write::WithDefaults;
+use crate::yang::write::{WithDefaults, WriteOptions};
 
 pub const MONITORING_NAMESPACE: &str = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring";
 
@@ -50,7 +55,9 @@ pub enum Outcome {
     Data {
         tree: Tree,
         selection: Selection,
-        defaults: WithDefaults,
+        options: WriteOptions,
+        /// Of `<data>`, where it is not the base namespace.
+        namespace: Option<&'static str>,
     },
     /// XML that stands in the reply as it is.
     Xml(Vec<u8>),
@@ -62,6 +69,14 @@ pub enum Outcome {
     Close,
     /// Part was done (continue-on-error): the errors are the reply, but they do not count as nothing done.
     Errors(Vec<RpcError>),
+}
+
+impl Outcome {
+    /// The reply to get and get-config.
+    pub fn data(tree: Tree, selection: Selection, defaults: WithDefaults) -> Outcome {
+        let options = WriteOptions { defaults, ..WriteOptions::default() };
+        Outcome::Data { tree, selection, options, namespace: None }
+    }
 }
 
 pub type Reply = Result<Outcome, Vec<RpcError>>;
@@ -94,7 +109,9 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, element: Element<'_>
         ("ietf-netconf", "get-config") => get_config::perform(request, element).await,
         ("ietf-netconf", "edit-config") => edit_config::perform(request, element).await,
         ("ietf-netconf", "copy-config") => copy_config::perform(request, element).await,
+        ("ietf-netconf", "delete-config") => delete_config::perform(request, element).await,
         ("ietf-netconf", "commit") => commit::perform(request, element).await,
+        ("ietf-netconf", "cancel-commit") => cancel_commit::perform(request, element).await,
         ("ietf-netconf", "discard-changes") => discard_changes::perform(request, element).await,
         ("ietf-netconf", "validate") => validate::perform(request, element).await,
         ("ietf-netconf", "lock") => lock::perform(request, element).await,
@@ -102,6 +119,8 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, element: Element<'_>
         ("ietf-netconf", "close-session") => close_session::perform(element),
         ("ietf-netconf", "kill-session") => kill_session::perform(request, element),
         ("ietf-netconf-monitoring", "get-schema") => get_schema::perform(request, element),
+        ("ietf-netconf-nmda", "get-data") => get_data::perform(request, element).await,
+        ("ietf-netconf-nmda", "edit-data") => edit_data::perform(request, element).await,
         ("notifications", "create-subscription") => create_subscription::perform(request, element).await,
         ("ietf-netconf" | "ietf-netconf-monitoring" | "notifications", _) => not_supported(operation),
         _ => provided::rpc(request, element, rpc).await,

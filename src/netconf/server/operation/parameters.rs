@@ -26,6 +26,15 @@ pub const WITH_DEFAULTS: Name =
 impl<'d> Parameters<'d> {
     /// Refuses what is not in `known`, what stands twice, and attributes of the operation itself.
     pub fn read(operation: Element<'d>, known: &[Name]) -> Result<Parameters<'d>, Vec<RpcError>> {
+        Self::read_with_lists(operation, known, &[])
+    }
+
+    /// As [`Parameters::read`]; those in `lists` may stand more than once.
+    pub fn read_with_lists(
+        operation: Element<'d>,
+        known: &[Name],
+        lists: &[Name],
+    ) -> Result<Parameters<'d>, Vec<RpcError>> {
         let mut errors = Vec::new();
         let mut found: Vec<Element<'d>> = Vec::new();
         if !operation.text().trim_ascii().is_empty() {
@@ -41,8 +50,10 @@ impl<'d> Parameters<'d> {
                 child.name() == k.name
                     && (bare_config || child.namespace() == k.namespace.unwrap_or_else(|| operation.namespace()))
             };
-            if !known.iter().any(fits) {
-                let known_name = known.iter().any(|k| k.name == child.name());
+            if lists.iter().any(fits) {
+                found.push(child);
+            } else if !known.iter().any(fits) {
+                let known_name = known.iter().chain(lists).any(|k| k.name == child.name());
                 errors.push(if known_name {
                     RpcError::unknown_namespace(child.name(), child.namespace()).with_type(ErrorType::Protocol)
                 } else {
@@ -59,6 +70,11 @@ impl<'d> Parameters<'d> {
 
     pub fn get(&self, name: &str) -> Option<Element<'d>> {
         self.found.iter().copied().find(|e| e.name() == name)
+    }
+
+    /// All instances of a parameter that may stand more than once.
+    pub fn all(&self, name: &str) -> Vec<Element<'d>> {
+        self.found.iter().copied().filter(|e| e.name() == name).collect()
     }
 
     pub fn required(&self, name: &str) -> Result<Element<'d>, RpcError> {
@@ -88,36 +104,47 @@ pub fn invalid(name: &str, text: &str) -> RpcError {
         .with_info(ErrorInfo::BadElement(name.into()))
 }
 
-/// The one configuration datastore inside `<source>`, `<target>` and their like.
+/// A configuration datastore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Datastore {
     Running,
     Candidate,
+    Startup,
 }
 
 impl Datastore {
+    pub const ALL: [Datastore; 3] = [Datastore::Running, Datastore::Candidate, Datastore::Startup];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Datastore::Running => "running",
             Datastore::Candidate => "candidate",
+            Datastore::Startup => "startup",
         }
     }
 }
 
-/// What `<source>` may name beside a datastore.
-pub enum Source<'d> {
+/// What `<source>`, `<target>` and their like can name.
+#[derive(Clone, Copy)]
+pub enum Place<'d> {
     Datastore(Datastore),
+    /// Inline configuration.
     Config(Element<'d>),
+    /// The text of `<url>`.
+    Url(&'d str),
 }
 
+/// The one datastore that a parameter names, where nothing else can stand.
 pub fn datastore(parameter: Element<'_>) -> Result<Datastore, RpcError> {
-    match source(parameter)? {
-        Source::Datastore(datastore) => Ok(datastore),
-        Source::Config(_) => Err(RpcError::bad_element("config", "A datastore is wanted here.")),
+    match place(parameter)? {
+        Place::Datastore(datastore) => Ok(datastore),
+        Place::Config(_) => Err(misplaced("config")),
+        Place::Url(_) => Err(misplaced("url")),
     }
 }
 
-pub fn source(parameter: Element<'_>) -> Result<Source<'_>, RpcError> {
+/// What a parameter names.
+pub fn place(parameter: Element<'_>) -> Result<Place<'_>, RpcError> {
     let mut children = parameter.children();
     let Some(child) = children.next() else {
         return Err(RpcError::missing_element("running"));
@@ -125,13 +152,24 @@ pub fn source(parameter: Element<'_>) -> Result<Source<'_>, RpcError> {
     if let Some(second) = children.next() {
         return Err(RpcError::bad_element(second.name(), "Only one datastore can be named."));
     }
-    if child.namespace() != BASE_NAMESPACE {
+    // ncclient's users write `<config>` without a namespace.
+    if child.namespace() != BASE_NAMESPACE && !child.is("", "config") {
         return Err(RpcError::unknown_namespace(child.name(), child.namespace()).with_type(ErrorType::Protocol));
     }
-    match child.name() {
-        "running" => Ok(Source::Datastore(Datastore::Running)),
-        "candidate" => Ok(Source::Datastore(Datastore::Candidate)),
-        "config" => Ok(Source::Config(child)),
-        other => Err(RpcError::unknown_element(other).with_type(ErrorType::Protocol)),
+    if let Some(datastore) = Datastore::ALL.into_iter().find(|datastore| datastore.as_str() == child.name()) {
+        return Ok(Place::Datastore(datastore));
     }
+    match child.name() {
+        "config" => Ok(Place::Config(child)),
+        "url" => match child.children().next() {
+            Some(inside) => Err(misplaced(inside.name())),
+            None => Ok(Place::Url(child.text().trim_ascii())),
+        },
+        other => Err(misplaced(other)),
+    }
+}
+
+/// An element that the operation does not have at this place.
+pub fn misplaced(element: &str) -> RpcError {
+    RpcError::unknown_element(element).with_type(ErrorType::Protocol)
 }

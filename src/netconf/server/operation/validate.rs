@@ -1,6 +1,7 @@
-//! `<validate>` (RFC 6241 section 8.6.4.1).
+//! `<validate>` (RFC 6241 sections 8.6.4.1 and 8.8.5.4).
 
-use super::parameters::{Parameters, Source, name, source};
+use super::nmda;
+use super::parameters::{Parameters, Place, name};
 use super::{Outcome, Reply, Request};
 use crate::server::provider::Provider;
 use crate::xml::Element;
@@ -8,9 +9,10 @@ use crate::yang::edit;
 
 pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) -> Reply {
     let parameters = Parameters::read(operation, &[name("source")])?;
-    let source = match parameters.required("source").and_then(source)? {
-        Source::Datastore(datastore) => Ok(datastore),
-        Source::Config(config) => Err(edit::read_config(&request.shared.schema, config)?),
+    let source = match nmda::source(&request.shared.schema, parameters.required("source")?)? {
+        Place::Datastore(datastore) => Ok(datastore),
+        Place::Url(text) => Err(request.config_at(&request.shared.urls.url(text)?).await?),
+        Place::Config(config) => Err(edit::read_config(&request.shared.schema, config)?),
     };
     let shared = request.shared;
     shared.datastores.validate(&shared.provider, source).await?;

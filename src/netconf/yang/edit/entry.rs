@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Editor, Insert, Mode, Operation, Wish, exists, missing, missing_instance};
+use super::{Editor, Insert, Mode, Operation, Wish, exists, missing, missing_instance, no_default};
 use crate::error::RpcError;
 use crate::xml::Element;
 use crate::yang::path::Predicate;
@@ -12,14 +12,17 @@ use crate::yang::tree::{Content, Inner, Key, List, Place};
 use crate::yang::value::Value;
 
 impl Editor<'_> {
-    pub(super) fn leaf_list(&mut self, inner: &mut Inner, id: NodeId, element: Element<'_>, wish: Wish<'_>) {
+    /// True if the value is set.
+    pub(super) fn leaf_list(&mut self, inner: &mut Inner, id: NodeId, element: Element<'_>, wish: Wish<'_>) -> bool {
         self.path.push(id, Predicate::None);
+        let sets = matches!(wish.operation, Operation::Merge | Operation::Replace | Operation::Create) && !wish.default;
         if let Some(value) = self.value(id, element) {
             self.path.pop();
             self.path.push(id, Predicate::Value(value.clone()));
             self.leaf_list_value(inner, id, element, wish, value);
         }
         self.path.pop();
+        sets
     }
 
     fn leaf_list_value(&mut self, inner: &mut Inner, id: NodeId, element: Element<'_>, wish: Wish<'_>, value: Value) {
@@ -31,27 +34,35 @@ impl Editor<'_> {
             },
             _ => Arc::default(),
         };
-        let sorted = !node.user_ordered && self.mode == Mode::Config;
+        let sorted = !node.user_ordered && self.is_config();
         let at = if sorted { values.binary_search(&value).ok() } else { values.iter().position(|v| *v == value) };
         match wish.operation {
-            Operation::Create if at.is_some() => return self.fail(exists()),
-            Operation::None if at.is_none() => return self.fail(missing()),
-            Operation::Delete if at.is_none() => return self.fail(missing()),
+            Operation::Create if at.is_some() => return self.fail_on_existence(exists()),
+            Operation::None if at.is_none() => return self.fail_on_existence(missing()),
+            Operation::Delete if at.is_none() => return self.fail_on_existence(missing()),
             Operation::None => return,
             Operation::Delete | Operation::Remove => {
                 let Some(at) = at else { return };
                 Arc::make_mut(&mut values).remove(at);
             }
+            Operation::Merge | Operation::Replace | Operation::Create if wish.default => {
+                if !node.defaults.contains(&value) {
+                    return self.fail(no_default());
+                }
+                // The defaults are in use when there is no value at all (RFC 7950 section 7.7.2).
+                values = Arc::default();
+            }
             Operation::Merge | Operation::Replace | Operation::Create => {
-                if let Some(at) = at {
+                if at.is_some() {
+                    if self.mode == Mode::Config {
+                        return self.fail(twice(element));
+                    }
                     match wish.insert {
                         None if node.config || sorted => return,
                         // State data may hold a value more than once (RFC 7950 section 7.7).
                         None => Arc::make_mut(&mut values).push(value),
                         Some(insert) => {
-                            let values = Arc::make_mut(&mut values);
-                            values.remove(at);
-                            if !self.insert_value(values, id, element, insert, value) {
+                            if !self.insert_value(Arc::make_mut(&mut values), id, element, insert, value) {
                                 return;
                             }
                         }
@@ -74,6 +85,7 @@ impl Editor<'_> {
         }
     }
 
+    /// Inserts a value, or moves it. Beside itself it stays where it is.
     fn insert_value(
         &mut self,
         values: &mut Vec<Value>,
@@ -82,23 +94,40 @@ impl Editor<'_> {
         insert: Insert<'_>,
         value: Value,
     ) -> bool {
-        let at = match insert {
-            Insert::First => Some(0),
-            Insert::Last => Some(values.len()),
-            Insert::Before(anchor) | Insert::After(anchor) => {
-                let anchor = self.schema.value_xml(id, anchor, |prefix| element.resolve_prefix(prefix)).ok();
-                let found = anchor.and_then(|anchor| values.iter().position(|v| *v == anchor));
-                found.map(|i| if matches!(insert, Insert::After(_)) { i + 1 } else { i })
+        let own = values.iter().position(|v| *v == value);
+        let anchor = match insert {
+            Insert::First | Insert::Last => None,
+            Insert::Before(text) | Insert::After(text) => {
+                let Ok(anchor) = self.schema.value_xml(id, text, |prefix| element.resolve_prefix(prefix)) else {
+                    self.fail(bad_anchor("value", element));
+                    return false;
+                };
+                let Some(at) = values.iter().position(|v| *v == anchor) else {
+                    self.fail(missing_instance("value", element.name()));
+                    return false;
+                };
+                Some(at)
             }
         };
-        match at {
-            Some(at) => values.insert(at, value),
-            None => self.fail(missing_instance("value", element.name())),
+        if own.is_some() && own == anchor {
+            return true;
         }
-        at.is_some()
+        if let Some(own) = own {
+            values.remove(own);
+        }
+        let moved = usize::from(own.is_some_and(|own| anchor.is_some_and(|anchor| own < anchor)));
+        let at = match insert {
+            Insert::First => 0,
+            Insert::Last => values.len(),
+            Insert::Before(_) => anchor.unwrap_or_default() - moved,
+            Insert::After(_) => anchor.unwrap_or_default() - moved + 1,
+        };
+        values.insert(at, value);
+        true
     }
 
-    pub(super) fn list(&mut self, inner: &mut Inner, id: NodeId, element: Element<'_>, wish: Wish<'_>) {
+    /// True if the entry or something in it is set.
+    pub(super) fn list(&mut self, inner: &mut Inner, id: NodeId, element: Element<'_>, wish: Wish<'_>) -> bool {
         let node = self.schema.node(id);
         if node.is_keyless() {
             self.path.push(id, Predicate::None);
@@ -106,15 +135,16 @@ impl Editor<'_> {
             self.children(&mut entry, Some(id), element, wish.operation);
             inner.list_mut(self.schema, id).push(entry);
             self.path.pop();
-            return;
+            return true;
         }
         self.path.push(id, Predicate::None);
         let key = self.key(id, element);
         self.path.pop();
-        let Some(key) = key else { return };
+        let Some(key) = key else { return false };
         self.path.push(id, Predicate::Key(key.clone()));
-        self.entry(inner, id, element, wish, key);
+        let sets = self.entry(inner, id, element, wish, key);
         self.path.pop();
+        sets
     }
 
     fn key(&mut self, id: NodeId, element: Element<'_>) -> Option<Key> {
@@ -140,22 +170,33 @@ impl Editor<'_> {
         Some(Key::new(values))
     }
 
-    fn entry(&mut self, inner: &mut Inner, id: NodeId, element: Element<'_>, wish: Wish<'_>, key: Key) {
+    fn entry(&mut self, inner: &mut Inner, id: NodeId, element: Element<'_>, wish: Wish<'_>, key: Key) -> bool {
         let there = inner.list(id).is_some_and(|list| list.get(&key).is_some());
         match wish.operation {
-            Operation::Create if there => return self.fail(exists()),
-            Operation::Delete if !there => return self.fail(missing()),
-            Operation::None if !there => return self.fail(missing()),
-            Operation::Remove if !there => return,
-            Operation::Delete | Operation::Remove => {
+            Operation::Create if there => {
+                self.fail_on_existence(exists());
+                return false;
+            }
+            Operation::Delete | Operation::None if !there => {
+                self.fail_on_existence(missing());
+                return false;
+            }
+            _ if there && self.mode == Mode::Config => {
+                self.fail(twice(element));
+                return false;
+            }
+            _ => {}
+        }
+        if matches!(wish.operation, Operation::Delete | Operation::Remove) {
+            self.within_removed(id, element);
+            if there {
                 let list = inner.list_mut(self.schema, id);
                 list.remove(&key);
                 if list.is_empty() {
                     inner.remove(id);
                 }
-                return;
             }
-            _ => {}
+            return false;
         }
         let fresh = || {
             let mut fresh = Inner::default();
@@ -170,7 +211,7 @@ impl Editor<'_> {
             }
             _ => fresh(),
         };
-        self.children(&mut content, Some(id), element, wish.operation);
+        let sets = self.children(&mut content, Some(id), element, wish.operation);
         let list = inner.list_mut(self.schema, id);
         match wish.insert {
             Some(insert) => self.place(list, id, element, insert, key, content),
@@ -179,6 +220,7 @@ impl Editor<'_> {
         if inner.list(id).is_some_and(List::is_empty) {
             inner.remove(id);
         }
+        sets || wish.operation != Operation::None
     }
 
     fn place(
@@ -196,8 +238,17 @@ impl Editor<'_> {
             Insert::Before(anchor) => self.anchor(id, element, anchor).map(Place::Before),
             Insert::After(anchor) => self.anchor(id, element, anchor).map(Place::After),
         };
-        if !place.is_some_and(|place| list.place(key, content, &place)) {
-            self.fail(missing_instance("key", element.name()));
+        match place {
+            None => self.fail(bad_anchor("key", element)),
+            // Beside itself it stays where it is.
+            Some(Place::Before(anchor) | Place::After(anchor)) if anchor == key && list.get(&key).is_some() => {
+                list.insert(key, content);
+            }
+            Some(place) => {
+                if !list.place(key, content, &place) {
+                    self.fail(missing_instance("key", element.name()));
+                }
+            }
         }
     }
 
@@ -222,4 +273,13 @@ impl Editor<'_> {
         (rest.is_empty() && given.len() == node.keys.len()).then_some(())?;
         values.collect::<Option<Vec<_>>>().map(Key::new)
     }
+}
+
+/// RFC 7950 section 8.3.1.
+fn bad_anchor(attribute: &str, element: Element<'_>) -> RpcError {
+    RpcError::bad_attribute(attribute, element.name(), "That names no place of this list.")
+}
+
+fn twice(element: Element<'_>) -> RpcError {
+    RpcError::bad_element(element.name(), "It is given twice.")
 }

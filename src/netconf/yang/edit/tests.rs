@@ -1,10 +1,13 @@
 //! Tests of edits: each operation on each kind of node, and the error-tags.
 
+use super::wish::YANG_NAMESPACE;
 use super::*;
 use crate::error::{ErrorInfo, ErrorTag};
 use crate::xml::{Document, Limits};
 use crate::yang::diff::diff;
 use crate::yang::{fixture, patch};
+
+mod model;
 
 fn apply(tree: &Tree, config: &str, default: Operation) -> (Tree, Vec<RpcError>) {
     let text = format!(

@@ -7,6 +7,7 @@ use crate::xml::{Document, Limits};
 use crate::yang::ffi::Source;
 use crate::yang::tree::Tree;
 use crate::yang::write::{WithDefaults, WriteOptions, write};
+use crate::yang::xpath::{Namespaces, XPath};
 use crate::yang::{edit, fixture};
 
 const STAFF: Source = Source {
@@ -96,7 +97,7 @@ fn select(schema: &Schema, filter: &str) -> Result<Selection, RpcError> {
 
 fn show(tree: &Tree, what: &Selection) -> String {
     let mut out = Vec::new();
-    let options = WriteOptions { defaults: WithDefaults::ReportAll, max_depth: None };
+    let options = WriteOptions { defaults: WithDefaults::ReportAll, ..WriteOptions::default() };
     write(tree, what, None, options, &mut out);
     String::from_utf8(out).unwrap()
 }
@@ -443,4 +444,47 @@ fn notifications_are_filtered_like_data() {
     assert!(by("<started xmlns=\"urn:fixture\"><job>j1</job></started>").contains("dog"));
     assert_eq!(by("<started xmlns=\"urn:fixture\"><job>j2</job></started>"), "");
     assert_eq!(by("<stopped xmlns=\"urn:fixture\"/>"), "");
+}
+
+#[test]
+fn an_expression_reaches_what_it_can_look_at_and_no_more() {
+    let schema = fixture::schema();
+    let selection = |expression: &str| {
+        let xpath = XPath::parse(expression, &Namespaces::new(&schema)).unwrap();
+        Selection::from_xpath(&schema, xpath).unwrap()
+    };
+    let at = |path: &str| schema.find(path).unwrap();
+    let statistics = at("/fixture:servers/server/statistics/hits");
+    for (expression, reached, beyond) in [
+        ("/servers/server[name='a']", "/fixture:servers/server/statistics/hits", "/fixture:servers/sample"),
+        ("/servers/server[address]/port", "/fixture:servers/server/address", "/fixture:servers/server/statistics/hits"),
+        ("/system[uptime > 5]/name", "/fixture:system/uptime", "/fixture:servers"),
+        ("//hits", "/fixture:servers/server/statistics/hits", "/fixture:system"),
+        ("/system[contains(/servers/sample[1], '7')]/name", "/fixture:servers/sample/value", "/fixture:servers/server"),
+        ("/system/name/following::at", "/fixture:servers/sample/at", "/fixture:servers/sample/value"),
+        ("deref(//backup)/../port", "/fixture:servers/server/name", "/fixture:servers/server/weight"),
+    ] {
+        let selection = selection(expression);
+        assert!(selection.reaches(at(reached)), "{expression} reaches {reached}");
+        assert!(!selection.reaches(at(beyond)), "{expression} does not reach {beyond}");
+    }
+    assert!(selection("/").reaches(statistics));
+    // The entries to fetch, where the expression names them all.
+    let list = at("/fixture:servers/server");
+    let keys = |expression: &str| selection(expression).key_constraints(&schema, list);
+    let key = |name: &str| Key::One(Value::Text(name.into()));
+    assert_eq!(keys("/servers/server[name='b']/port | //server[name='a']"), Some(vec![key("a"), key("b")]));
+    for any in [
+        "/servers/server[name='b'] | /servers/server[port=1]",
+        "/servers/server[name='b']/../server",
+        "//backup/..",
+        "/servers[server/name='b']/server[name='b']",
+        "/servers[contains(., 'x')]/server[name='b']",
+        "/servers/server[name='b']/..",
+        "deref(/system/target) | /servers/server[name='b']",
+    ] {
+        assert_eq!(keys(any), None, "{any}");
+    }
+    // Until it has seen the tree it selects nothing.
+    assert!(!write(&Tree::initial(schema.clone()), &selection("/"), None, WriteOptions::default(), &mut Vec::new()));
 }

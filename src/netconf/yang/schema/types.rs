@@ -62,6 +62,14 @@ impl LeafType {
         takes(&self.0, text)
     }
 
+    /// An instance-identifier, or a union with one.
+    pub fn may_be_instance(&self) -> bool {
+        fn may(raw: &RawType) -> bool {
+            raw.base == RawBase::InstanceIdentifier || raw.members.iter().any(may)
+        }
+        may(self.resolved())
+    }
+
     /// The type behind leafrefs.
     pub fn resolved(&self) -> &RawType {
         let mut raw = &self.0;

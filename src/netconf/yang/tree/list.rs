@@ -8,7 +8,7 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use imbl::ordmap::DiffItem;
 
-use super::{Inner, Key};
+use super::{Inner, Key, Origin};
 use crate::yang::schema::{NodeId, NodeKind, Schema};
 
 /// The entries of a list, never empty inside a tree.
@@ -69,6 +69,25 @@ impl List {
             List::Sorted(entries) => entries.get(key),
             List::Ordered(list) => list.ranks.get(key).and_then(|rank| list.entries.get(rank)).map(|(_, inner)| inner),
             List::Keyless(_) => None,
+        }
+    }
+
+    /// The entry with the key that stands with it.
+    pub fn entry(&self, key: &Key) -> Option<(&Key, &Inner)> {
+        match self {
+            List::Sorted(entries) => entries.get_key_value(key),
+            List::Ordered(list) => {
+                list.ranks.get(key).and_then(|rank| list.entries.get(rank)).map(|(key, inner)| (key, inner))
+            }
+            List::Keyless(_) => None,
+        }
+    }
+
+    /// The order of two entries of the list.
+    pub fn order(&self, a: &Key, b: &Key) -> Ordering {
+        match self {
+            List::Ordered(list) => list.ranks.get(a).cmp(&list.ranks.get(b)),
+            List::Sorted(_) | List::Keyless(_) => a.cmp(b),
         }
     }
 
@@ -169,27 +188,23 @@ impl List {
         }
     }
 
-    /// The order of two entries in the list; where one is not there, that of the keys.
-    pub fn order(&self, a: &Key, b: &Key) -> Ordering {
-        match self {
-            List::Ordered(list) => match (list.ranks.get(a), list.ranks.get(b)) {
-                (Some(a), Some(b)) => a.cmp(b),
-                _ => a.cmp(b),
-            },
-            List::Sorted(_) | List::Keyless(_) => a.cmp(b),
-        }
-    }
-
-    pub(super) fn merge(&mut self, other: &List) {
+    pub(super) fn merge(&mut self, schema: &Schema, node: NodeId, other: &List, origin: Option<Origin>) {
         if let (List::Keyless(ours), List::Keyless(theirs)) = (&mut *self, other) {
             Arc::make_mut(ours).extend(theirs.iter().cloned());
             return;
         }
+        let keys = &schema.node(node).keys;
         for (key, theirs) in other.iter() {
             let Some(key) = key else { continue };
             match self.get_mut(key) {
-                Some(ours) => ours.merge(theirs),
-                None => self.insert(key.clone(), theirs.clone()),
+                Some(ours) => ours.merge(schema, theirs, theirs.entry_origin(keys).or(origin)),
+                None => {
+                    let mut entry = theirs.clone();
+                    if let Some(origin) = origin {
+                        entry.stamp_entry(keys, origin);
+                    }
+                    self.insert(key.clone(), entry);
+                }
             }
         }
     }

@@ -100,3 +100,46 @@ fn values_and_children_stay_small() {
     assert!(std::mem::size_of::<Value>() <= 32);
     assert!(std::mem::size_of::<Child>() <= 48);
 }
+
+/// RFC 8342 section 5.3.4, as far as trees know it: what is new is stamped at its top, and no more of it.
+#[test]
+fn merging_stamps_what_is_new_at_its_top() {
+    let schema = fixture::schema();
+    let id = |path: &str| schema.find(path).unwrap();
+    let entry = |name: &str, address: Option<&str>| {
+        let mut entry = Inner::default();
+        entry.set(id("/fixture:servers/server/name"), Content::Leaf(Value::Text(name.into())), false);
+        if let Some(address) = address {
+            entry.set(id("/fixture:servers/server/address"), Content::Leaf(Value::Text(address.into())), false);
+        }
+        entry
+    };
+    let tree = |entries: Vec<(&str, Option<&str>)>| {
+        let mut tree = Tree::new(schema.clone());
+        let list =
+            tree.root_mut().container_mut(id("/fixture:servers")).list_mut(&schema, id("/fixture:servers/server"));
+        for (name, address) in entries {
+            list.insert(Key::One(Value::Text(name.into())), entry(name, address));
+        }
+        tree
+    };
+    let origins = |tree: &Tree, name: &str| {
+        let list = tree.root().container(id("/fixture:servers")).unwrap().list(id("/fixture:servers/server")).unwrap();
+        let entry = list.get(&Key::One(Value::Text(name.into()))).unwrap().clone();
+        let address = entry.get(id("/fixture:servers/server/address")).and_then(|child| child.origin);
+        (entry.entry_origin(&[id("/fixture:servers/server/name")]), address)
+    };
+    let ours = tree(vec![("same", Some("x")), ("other", Some("x")), ("bare", None)]);
+    let theirs = tree(vec![("same", Some("x")), ("other", Some("y")), ("bare", Some("x")), ("new", Some("x"))]);
+    let both = ours.merged_as(&theirs, Origin::System);
+    assert_eq!(origins(&both, "same"), (None, None));
+    assert_eq!(origins(&both, "other"), (None, Some(Origin::System)));
+    assert_eq!(origins(&both, "bare"), (None, Some(Origin::System)));
+    assert_eq!(origins(&both, "new"), (Some(Origin::System), None));
+    // What has an origin of its own keeps it, also where trees are merged without one before.
+    let learned = Tree::new(schema.clone()).merged(&tree(vec![("new", None)]).with_origin(Origin::Learned));
+    assert_eq!(origins(&ours.merged_as(&learned, Origin::System), "new").0, Some(Origin::Learned));
+    // Nothing is stamped, and nothing copied, where no origin is asked for.
+    assert_eq!(ours.merged(&theirs), theirs);
+    assert_eq!(size_of::<Child>(), size_of::<(NodeId, bool, Content)>(), "an origin takes no room");
+}

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::constraint::{self, Constraints, Referrer, Rules, instance_values, parse_instance};
+use super::constraint::{self, Constraints, Referrer, Role, Rules, instance_values, parse_instance};
+use super::expression::{self, Kind, When};
 use super::fault;
 use super::index::{Indexes, flat};
 use super::reference::{Found, inner_at};
@@ -13,6 +14,7 @@ use crate::yang::path::{InstancePath, Predicate};
 use crate::yang::schema::{NodeId, NodeKind, Schema};
 use crate::yang::tree::{Content, Inner, Tree};
 use crate::yang::value::Value;
+use crate::yang::xpath::{Context, XPath};
 
 /// What a check finds.
 #[derive(Debug)]
@@ -43,8 +45,10 @@ pub(super) fn check(constraints: &Constraints, indexes: &mut Indexes, old: &Tree
         vanished: Vec::new(),
         removed: Vec::new(),
         alike: Vec::new(),
+        questions: HashSet::new(),
     };
     walk(old, new, &mut check);
+    check.expressions();
     check.who_referred();
     check.references();
     check.uniques();
@@ -77,6 +81,8 @@ struct Check<'a> {
     removed: Vec<InstancePath>,
     /// Entries with new values of a `unique`: its number, the entry, the values.
     alike: Vec<(usize, InstancePath, Vec<Value>)>,
+    /// Expressions to be asked at all instances below these.
+    questions: HashSet<(usize, InstancePath)>,
 }
 
 impl Visitor for Check<'_> {
@@ -98,6 +104,7 @@ impl Visitor for Check<'_> {
         if new.is_none() && !self.constraints.instance_indexes.is_empty() {
             self.removed.push(path.clone());
         }
+        self.ask(path, old, new, role);
         let value = |side: Option<Side<'_>>| side.and_then(|s| s.value().cloned());
         let (before, after) = (value(old), value(new));
         if before != after {
@@ -182,6 +189,100 @@ impl Check<'_> {
             }
             if let Some(rules) = self.constraints.rules(Some(id)) {
                 self.rules(&path.child(id, Predicate::None), &Inner::default(), rules);
+            }
+        }
+    }
+
+    /// Notes which expressions can have another answer now.
+    fn ask(&mut self, path: &InstancePath, old: Option<Side<'_>>, new: Option<Side<'_>>, role: &Role) {
+        let comes = old.is_none();
+        if comes {
+            self.questions.extend(role.asked_with.iter().map(|&number| (number, path.clone())));
+        }
+        if comes || new.is_none() {
+            let parent = InstancePath { steps: path.steps[..path.steps.len() - 1].to_vec() };
+            self.questions.extend(role.whens.iter().map(|&number| (number, parent.clone())));
+        }
+        // A container or entry that is in both is the same to an expression, unless it has moved.
+        let inner = |side: Option<Side<'_>>| side.and_then(|side| side.inner().cloned());
+        if let (Some(old), Some(new)) = (inner(old), inner(new))
+            && !old.shares(&new)
+        {
+            return;
+        }
+        for dependent in &role.dependents {
+            let around = InstancePath { steps: path.steps[..dependent.shared.min(path.steps.len())].to_vec() };
+            let Some((link, index)) = &dependent.link else {
+                self.questions.insert((dependent.expression, around));
+                continue;
+            };
+            // Only those count whose leaf names the entry.
+            let entry = path.steps.iter().find(|step| step.node == link.list);
+            let Some(Predicate::Key(key)) = entry.map(|step| &step.predicate) else { continue };
+            let mut values = flat(&path.steps[..dependent.shared.min(link.depth)]);
+            values.push(key.values()[link.key].clone());
+            for leaf in self.indexes.find(*index, self.new, &values) {
+                let around = InstancePath { steps: leaf.steps[..link.depth].to_vec() };
+                self.questions.insert((dependent.expression, around));
+            }
+        }
+    }
+
+    fn expressions(&mut self) {
+        let mut asked = HashSet::new();
+        for (number, top) in std::mem::take(&mut self.questions) {
+            let expression = &self.constraints.expressions[number];
+            for path in expression::contexts(self.new, &top.steps, expression.node()) {
+                if self.unknown {
+                    return;
+                }
+                if !asked.insert((number, path.clone())) {
+                    continue;
+                }
+                match &expression.kind {
+                    Kind::Must { message, app_tag, .. } => {
+                        if !self.holds(&expression.xpath, &path) && !self.unknown {
+                            let text = expression.xpath.as_str();
+                            let (message, app_tag) = (message.as_deref(), app_tag.as_deref());
+                            let error = fault::must(self.schema, text, message, app_tag, &path);
+                            self.fault(Phase::Rest, &path, error);
+                        }
+                    }
+                    Kind::When(when) => self.when(&expression.xpath, when, &path),
+                }
+            }
+        }
+    }
+
+    /// Leaves to the whole validation what a condition takes away, or lets come.
+    fn when(&mut self, xpath: &XPath, when: &When, parent: &InstancePath) {
+        let inner = inner_at(self.new, &parent.steps);
+        for &node in &when.governed {
+            let there = inner.is_some_and(|inner| inner.contains(node));
+            if !there && !expression::brings_something(self.schema, node) {
+                continue;
+            }
+            let listed = matches!(self.schema.node(node).kind, NodeKind::List | NodeKind::LeafList);
+            let contexts = match (when.of_itself, listed) {
+                (false, _) => vec![parent.clone()],
+                (true, false) => vec![parent.child(node, Predicate::None)],
+                (true, true) => expression::contexts(self.new, &parent.steps, Some(node)),
+            };
+            for context in contexts {
+                if self.holds(xpath, &context) != there {
+                    self.unknown = true;
+                }
+            }
+        }
+    }
+
+    fn holds(&mut self, xpath: &XPath, path: &InstancePath) -> bool {
+        self.indexes.evaluations += 1;
+        match xpath.boolean(&Context::new(self.new).at(path)) {
+            Ok(answer) => answer,
+            Err(_) => {
+                self.unknown = true;
+                false
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The constraints of a schema, and for each node which of them a change there can break. Worked out once.
 
+use super::expression::{Dependent, Expression, Kind, comes_with, data_within};
 use super::index::{Definition, Values, flat};
 use super::reference::Path;
 use super::touch::Side;
@@ -19,6 +20,8 @@ pub(super) struct Constraints {
     pub referrers: Vec<Referrer>,
     pub leafrefs: Vec<Leafref>,
     pub uniques: Vec<Unique>,
+    /// must and when.
+    pub expressions: Vec<Expression>,
     /// Indexes of all instance-identifiers whose instance must exist.
     pub instance_indexes: Vec<usize>,
     /// Some RPC, action or notification has an expression that looks at a datastore.
@@ -34,6 +37,12 @@ pub(super) struct Role {
     /// Leafrefs with a predicate that looks at it.
     pub selector_of: Vec<usize>,
     pub uniques: Vec<usize>,
+    /// Expressions that look at it.
+    pub dependents: Vec<Dependent>,
+    /// Expressions to be asked where an instance comes to be there: of the node, or of an implied container in it.
+    pub asked_with: Vec<usize>,
+    /// Conditions under which it may be there.
+    pub whens: Vec<usize>,
     /// Only the whole validation knows what a change here does.
     pub whole: bool,
 }
@@ -94,6 +103,7 @@ impl Constraints {
             referrers: Vec::new(),
             leafrefs: Vec::new(),
             uniques: Vec::new(),
+            expressions: Vec::new(),
             instance_indexes: Vec::new(),
             operations_see_data: false,
         };
@@ -104,7 +114,7 @@ impl Constraints {
                 constraints.operations_see_data |= node.has_when || node.has_must || needs_instance;
                 continue;
             }
-            if node.has_when || node.has_must {
+            if (node.has_when || node.has_must) && !constraints.add_expressions(schema, node.id, &mut definitions) {
                 constraints.leave_whole(schema, node.id);
             }
             if needs_instance && !constraints.add_referrer(schema, node.id, &mut definitions) {
@@ -132,9 +142,37 @@ impl Constraints {
         self.seen[node.number()]
     }
 
-    /// Whether any constraint on configuration needs the whole validation.
+    /// False where one of the node's expressions is of a kind that only libyang knows.
+    fn add_expressions(&mut self, schema: &Schema, id: NodeId, definitions: &mut Vec<Definition>) -> bool {
+        let pointer = schema.pointer(id);
+        let musts = schema.context().musts(pointer);
+        let musts = musts.iter().map(|must| Expression::must(schema, id, must));
+        let whens = schema.context().whens(pointer);
+        let whens = whens.iter().map(|when| Expression::when(schema, id, when));
+        let Some(found) = musts.chain(whens).collect::<Option<Vec<_>>>() else { return false };
+        for expression in found {
+            let number = self.expressions.len();
+            for (node, dependent) in expression.dependents(schema, number, definitions) {
+                self.roles[node.number()].dependents.push(dependent);
+            }
+            if let Some(with) = comes_with(schema, expression.node()) {
+                self.roles[with.number()].asked_with.push(number);
+            }
+            if let Kind::When(when) = &expression.kind {
+                for node in &when.governed {
+                    self.roles[node.number()].whens.push(number);
+                }
+            }
+            self.expressions.push(expression);
+        }
+        true
+    }
+
+    /// What the node's expressions see is for the whole validation.
     fn leave_whole(&mut self, schema: &Schema, id: NodeId) {
-        self.roles[id.number()].whole = true;
+        for node in data_within(schema, id) {
+            self.roles[node.number()].whole = true;
+        }
         match schema.context().atoms(schema.pointer(id)) {
             Some(atoms) => {
                 for atom in atoms.into_iter().filter_map(|a| schema.by_pointer(a)) {
@@ -227,6 +265,7 @@ impl Constraints {
             let matters = role.whole
                 || role.refers.is_some()
                 || !(role.target_of.is_empty() && role.selector_of.is_empty() && role.uniques.is_empty())
+                || !(role.dependents.is_empty() && role.asked_with.is_empty() && role.whens.is_empty())
                 || self.rules[node.id.number()].is_some()
                 || (!self.instance_indexes.is_empty() && node.config);
             let mut at = matters.then_some(node.id);

@@ -54,6 +54,19 @@ fn instance_required(schema: &Schema, message: String, path: &InstancePath) -> R
     RpcError::data_missing(message).with_app_tag("instance-required").with_path(path.to_error_path(schema))
 }
 
+/// A must that is not met (RFC 7950 section 15.4).
+pub(super) fn must(
+    schema: &Schema,
+    expression: &str,
+    message: Option<&str>,
+    app_tag: Option<&str>,
+    path: &InstancePath,
+) -> RpcError {
+    let message = message.map_or_else(|| format!("Must condition \"{expression}\" not satisfied."), str::to_owned);
+    let error = RpcError::operation_failed(message).with_app_tag(app_tag.unwrap_or("must-violation").to_owned());
+    error.with_path(path.to_error_path(schema))
+}
+
 /// Two entries with the same unique values (RFC 7950 section 15.1).
 pub(super) fn not_unique(schema: &Schema, unique: &Unique, entries: [&InstancePath; 2]) -> RpcError {
     let module = schema.node(unique.list).module;

@@ -29,6 +29,8 @@ pub(super) struct Indexes {
     schema: Arc<Schema>,
     definitions: Vec<Definition>,
     built: Vec<Option<Index>>,
+    /// Expressions evaluated so far: what an edit costs, for who wonders.
+    pub evaluations: u64,
 }
 
 struct Index {
@@ -40,7 +42,7 @@ struct Index {
 impl Indexes {
     pub fn new(schema: Arc<Schema>, definitions: Vec<Definition>) -> Indexes {
         let built = definitions.iter().map(|_| None).collect();
-        Indexes { schema, definitions, built }
+        Indexes { schema, definitions, built, evaluations: 0 }
     }
 
     /// The instances in `tree` whose values begin with `values`.

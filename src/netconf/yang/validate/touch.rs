@@ -13,8 +13,6 @@ use crate::yang::value::Value;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Side<'t> {
     pub data: Data<'t>,
-    /// Not set, but in force as the schema's default.
-    pub default: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +54,7 @@ pub(super) fn walk(old: &Tree, new: &Tree, visitor: &mut impl Visitor) {
     if old.same_version(new) {
         return;
     }
-    let side = |tree| Some(Side { data: Data::Inner(tree), default: false });
+    let side = |tree| Some(Side { data: Data::Inner(tree) });
     let mut walk = Walk { path: InstancePath::default(), visitor };
     walk.instance(side(old.root()), side(new.root()));
 }
@@ -107,7 +105,7 @@ impl<V: Visitor> Walk<'_, V> {
     }
 
     fn entry(&mut self, node: NodeId, key: &Key, old: Option<&Inner>, new: Option<&Inner>) {
-        let side = |inner| Side { data: Data::Inner(inner), default: false };
+        let side = |inner| Side { data: Data::Inner(inner) };
         self.step(node, Predicate::Key(key.clone()), old.map(side), new.map(side));
     }
 
@@ -152,14 +150,14 @@ impl<V: Visitor> Walk<'_, V> {
         }
         let ((old, was), (new, is)) = (values(old), values(new));
         let same = if was == is { old.iter().zip(new).take_while(|(a, b)| a == b).count() } else { 0 };
-        let side = |value, default| Some(Side { data: Data::Value(value), default });
+        let side = |value| Some(Side { data: Data::Value(value) });
         let mut gone: HashSet<&Value> = old[same..].iter().collect();
         for value in &new[same..] {
-            let before = if gone.remove(value) { side(value, was) } else { None };
-            self.step(node, Predicate::Value(value.clone()), before, side(value, is));
+            let before = if gone.remove(value) { side(value) } else { None };
+            self.step(node, Predicate::Value(value.clone()), before, side(value));
         }
         for value in old[same..].iter().filter(|value| gone.contains(value)) {
-            self.step(node, Predicate::Value(value.clone()), side(value, was), None);
+            self.step(node, Predicate::Value(value.clone()), side(value), None);
         }
     }
 }
@@ -170,5 +168,5 @@ fn side(child: &Child) -> Side<'_> {
         Content::Leaf(value) => Data::Value(value),
         _ => Data::Any,
     };
-    Side { data, default: child.default }
+    Side { data }
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::fault::rpc_error;
+use super::reference::inner_at;
 use crate::error::RpcError;
 use crate::yang::diff::{Change, Edit, diff_with_defaults};
 use crate::yang::ffi::Fault;
 use crate::yang::ffi::data::{self, Cursor, DataTree, Kind};
-use crate::yang::path::Predicate;
+use crate::yang::path::{InstancePath, Predicate};
 use crate::yang::schema::{NodeId, NodeKind, Schema};
 use crate::yang::tree::{Content, Inner, Key, Tree};
 use crate::yang::value::Value;
@@ -30,6 +31,7 @@ impl Mirror {
         for edit in diff_with_defaults(&self.at, new) {
             apply(schema, &mut self.data, &edit).map_err(|fault| vec![rpc_error(schema, Kind::Config, fault)])?;
         }
+        self.order(schema, &self.at.clone(), new).map_err(|fault| vec![rpc_error(schema, Kind::Config, fault)])?;
         let changes = self.data.validate(schema.context(), Kind::Config, None).map_err(|faults| {
             faults.into_iter().map(|fault| rpc_error(schema, Kind::Config, fault)).collect::<Vec<_>>()
         })?;
@@ -40,6 +42,48 @@ impl Mirror {
             }
         }
         Ok(Mirror { data: self.data, at: valid })
+    }
+}
+
+impl Mirror {
+    /// Entries ordered by the user, put where they stand in `new`: what is added comes last at first.
+    fn order(&mut self, schema: &Schema, old: &Tree, new: &Tree) -> Result<(), Fault> {
+        let mut lists: Vec<InstancePath> = Vec::new();
+        for Edit { path, change, .. } in diff_with_defaults(old, new) {
+            let (last, around) = path.steps.split_last().expect("an edit is of a node");
+            let list = InstancePath { steps: around.to_vec() }.child(last.node, Predicate::None);
+            let comes = matches!(change, Change::Create | Change::Move);
+            if comes && schema.node(last.node).user_ordered && lists.last() != Some(&list) {
+                lists.push(list);
+            }
+        }
+        let context = schema.context();
+        for list in lists {
+            let (last, around) = list.steps.split_last().expect("the path of a list");
+            let mut parent = None;
+            for step in around {
+                let pointer = schema.pointer(step.node);
+                parent = with_texts(&step.predicate, |keys| self.data.find(context, parent, pointer, keys));
+            }
+            let content = inner_at(new, around).and_then(|inner| inner.get(last.node)).map(|child| &child.content);
+            let entries: Vec<Predicate> = match content {
+                Some(Content::List(list)) => {
+                    list.iter().filter_map(|(key, _)| Some(Predicate::Key(key?.clone()))).collect()
+                }
+                Some(Content::LeafList(values)) => values.iter().cloned().map(Predicate::Value).collect(),
+                _ => continue,
+            };
+            let pointer = schema.pointer(last.node);
+            let mut before = None;
+            for entry in entries {
+                let found = with_texts(&entry, |keys| self.data.find(context, parent, pointer, keys));
+                if let (Some(before), Some(found)) = (before, found) {
+                    self.data.move_after(before, found)?;
+                }
+                before = found.or(before);
+            }
+        }
+        Ok(())
     }
 }
 

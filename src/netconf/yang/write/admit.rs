@@ -1,11 +1,12 @@
 //! What passes on the way: selection, access and with-defaults, asked for one child at a time.
 
+use super::instances::Entries;
 use super::tags::Tag;
-use super::{Entries, Part, Rights, Scope, UNBOUNDED, Walk, WithDefaults};
+use super::{Part, Rights, Scope, UNBOUNDED, Walk, WithDefaults};
 use crate::yang::access::{Extent, Instance};
 use crate::yang::filter::{Group, GroupId, What};
 use crate::yang::schema::NodeId;
-use crate::yang::tree::{Child, Inner, Key};
+use crate::yang::tree::{Child, Content, Inner, Key, Origin};
 use crate::yang::value::Value;
 
 /// What is asked of a list.
@@ -164,13 +165,13 @@ impl<'w> Walk<'w> {
         }
         let rights = self.may_read(node, Instance::Only, scope.rights)?;
         if scope.is_whole() {
-            return Some(Scope { part, rights });
+            return Some(Scope { part, rights, ..scope });
         }
         if wanted.whole {
-            return Some(Scope { part: self.below_selected(), rights });
+            return Some(Scope { part: self.below_selected(), rights, ..scope });
         }
         let asked = self.active.split_off(self.active.len() - wanted.every);
-        self.part_of(&asked, inner, rights).map(|part| Scope { part, rights })
+        self.part_of(&asked, inner, rights).map(|part| Scope { part, rights, ..scope })
     }
 
     /// Puts the groups that apply to every instance of `node` on the stack.
@@ -222,13 +223,13 @@ impl<'w> Walk<'w> {
             Part::All(levels) => {
                 let rights = self.may_read(at.node, instance, at.scope.rights)?;
                 let levels = if levels == UNBOUNDED { UNBOUNDED } else { levels - 1 };
-                return Some(Scope { part: Part::All(levels), rights });
+                return Some(Scope { part: Part::All(levels), rights, ..at.scope });
             }
             Part::Groups(start, end) => (start, end),
         };
         if at.wanted.whole {
             let rights = self.may_read(at.node, instance, at.scope.rights)?;
-            return Some(Scope { part: self.below_selected(), rights });
+            return Some(Scope { part: self.below_selected(), rights, ..at.scope });
         }
         let mut asked = std::mem::take(&mut self.asked);
         asked.clear();
@@ -255,10 +256,60 @@ impl<'w> Walk<'w> {
             None
         } else {
             self.may_read(at.node, instance, at.scope.rights)
-                .and_then(|rights| self.part_of(&asked, entry, rights).map(|part| Scope { part, rights }))
+                .and_then(|rights| self.part_of(&asked, entry, rights).map(|part| Scope { part, rights, ..at.scope }))
         };
         self.asked = asked;
         scope
+    }
+
+    /// Whether anything at or below a node can be part of the reply.
+    pub(super) fn concerns(&self, tag: Tag) -> bool {
+        match self.options.config {
+            None => true,
+            Some(true) => tag.config,
+            Some(false) => tag.state_below,
+        }
+    }
+
+    /// Whether a node of that origin is itself one that is asked for, rather than one around it.
+    pub(super) fn keeps(&self, tag: Tag, origin: Origin) -> bool {
+        if tag.config { self.options.config != Some(false) && self.options.origins.contains(origin) } else { true }
+    }
+
+    /// Whether anything of `inner` would be written, were there no end to the levels.
+    pub(super) fn holds(&mut self, inner: &Inner, scope: Scope) -> bool {
+        inner.iter().any(|child| {
+            let tag = self.tags.get(child.node);
+            let origin = child.origin_within(scope.origin);
+            let kept = self.keeps(tag, origin);
+            if !self.concerns(tag) {
+                return false;
+            }
+            let before = self.marks.len();
+            let readable = |walk: &mut Self, instance| walk.may_read(child.node, instance, scope.rights);
+            let holds = match &child.content {
+                Content::Leaf(value) => {
+                    kept && self.reports(child, tag, std::slice::from_ref(value)).is_some()
+                        && readable(self, Instance::Only).is_some()
+                }
+                Content::LeafList(values) => {
+                    kept && self.reports(child, tag, values).is_some()
+                        && values.iter().any(|value| readable(self, Instance::Value(value)).is_some())
+                }
+                Content::Any(_) => kept && readable(self, Instance::Only).is_some(),
+                Content::Container(inside) => readable(self, Instance::Only).is_some_and(|rights| {
+                    kept && tag.presence || self.holds(inside, Scope { rights, origin, ..scope })
+                }),
+                Content::List(list) => list.iter().enumerate().any(|(n, (key, entry))| {
+                    let origin = entry.entry_origin(&self.schema.node(child.node).keys).unwrap_or(origin);
+                    readable(self, key.map_or(Instance::Position(n + 1), Instance::Entry)).is_some_and(|rights| {
+                        self.keeps(tag, origin) || self.holds(entry, Scope { rights, origin, ..scope })
+                    })
+                }),
+            };
+            self.marks.truncate(before);
+            holds
+        })
     }
 
     /// Whether the with-defaults mode reports a leaf or leaf-list, and if so whether it is tagged.

@@ -6,32 +6,61 @@ use crate::xml::{escape_text, write_attribute};
 use crate::yang::ffi::{RawBase, RawType};
 use crate::yang::path;
 use crate::yang::schema::{NodeId, Schema};
+use crate::yang::tree::Origin;
 use crate::yang::value::Value;
 
 /// RFC 6243 section 6.
 const WITH_DEFAULTS_NAMESPACE: &str = "urn:ietf:params:xml:ns:netconf:default:1.0";
 
+/// RFC 8342 section 7.
+const ORIGIN_NAMESPACE: &str = "urn:ietf:params:xml:ns:yang:ietf-origin";
+
+/// What a start tag says of its element beside the name.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Told {
+    /// It is an outermost one: namespaces are declared here.
+    pub top: bool,
+    /// RFC 6243's default attribute.
+    pub default: bool,
+    /// RFC 8342's origin annotation.
+    pub origin: Option<Origin>,
+}
+
+impl Told {
+    fn nothing(self) -> bool {
+        !self.top && !self.default && self.origin.is_none()
+    }
+}
+
 impl Walk<'_> {
     /// A start tag without its end: attributes go behind it.
-    pub(super) fn start(&mut self, node: NodeId, tag: Tag, top: bool) {
+    pub(super) fn start(&mut self, node: NodeId, tag: Tag, told: Told) {
         let open = self.tags.open(tag);
         self.out.extend_from_slice(&open[..open.len() - 1]);
-        if top {
+        if told.top {
             if tag.inherits {
                 write_attribute(self.out, "xmlns", &self.schema.module_of(node).namespace);
             }
             if self.options.defaults == WithDefaults::ReportAllTagged {
                 write_attribute(self.out, "xmlns:wd", WITH_DEFAULTS_NAMESPACE);
             }
+            if told.origin.is_some() {
+                write_attribute(self.out, "xmlns:or", ORIGIN_NAMESPACE);
+            }
+        }
+        if told.default {
+            self.out.extend_from_slice(b" wd:default=\"true\"");
+        }
+        if let Some(origin) = told.origin {
+            self.out.extend_from_slice(b" or:origin=\"or:");
+            self.out.extend_from_slice(origin.as_str().as_bytes());
+            self.out.push(b'"');
         }
     }
 
-    pub(super) fn leaf(&mut self, node: NodeId, tag: Tag, value: &Value, tagged: bool, top: bool) {
-        if top || tagged || matches!(value, Value::Qualified(_)) {
-            self.start(node, tag, top);
-            if tagged {
-                self.out.extend_from_slice(b" wd:default=\"true\"");
-            }
+    pub(super) fn leaf(&mut self, node: NodeId, tag: Tag, value: &Value, told: Told) {
+        if !told.nothing() || matches!(value, Value::Qualified(_)) {
+            self.start(node, tag, told);
             if let Value::Qualified(text) = value {
                 self.qualified(node, text);
                 self.out.extend_from_slice(self.tags.close(tag));
@@ -56,8 +85,8 @@ impl Walk<'_> {
         self.out.extend_from_slice(self.tags.close(tag));
     }
 
-    pub(super) fn any(&mut self, node: NodeId, tag: Tag, xml: &str, top: bool) {
-        self.start(node, tag, top);
+    pub(super) fn any(&mut self, node: NodeId, tag: Tag, xml: &str, told: Told) {
+        self.start(node, tag, told);
         if xml.is_empty() {
             self.out.extend_from_slice(b"/>");
         } else {

@@ -19,6 +19,8 @@ pub(in crate::yang) struct Tag {
     pub inherits: bool,
     pub key: bool,
     pub config: bool,
+    /// State data can be in it.
+    pub state_below: bool,
     pub presence: bool,
     /// One past the last node of the schema subtree.
     pub end: u32,
@@ -48,6 +50,7 @@ impl Tags {
                 inherits,
                 key: node.is_key,
                 config: node.config,
+                state_below: !node.config,
                 presence: node.kind == NodeKind::Container { presence: true },
                 end: tags.len() as u32 + 1,
             });
@@ -55,9 +58,10 @@ impl Tags {
         // Nodes are in pre-order, so a subtree is a run of ids.
         for node in schema.nodes().collect::<Vec<_>>().into_iter().rev() {
             if let Some(parent) = node.parent {
-                let end = tags[node.id.number()].end;
-                let above = &mut tags[parent.number()].end;
-                *above = end.max(*above);
+                let Tag { end, state_below, .. } = tags[node.id.number()];
+                let above = &mut tags[parent.number()];
+                above.end = end.max(above.end);
+                above.state_below |= state_below;
             }
         }
         Tags { text, tags }

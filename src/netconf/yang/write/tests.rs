@@ -6,13 +6,18 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::xml::{Document, Limits};
-use crate::yang::access::Extent;
+use crate::yang::access::{Extent, Instance};
 use crate::yang::path::{InstancePath, Predicate};
+use crate::yang::schema::NodeId;
 use crate::yang::{edit, fixture};
 
 fn read(xml: &str) -> Tree {
+    read_by(&fixture::schema(), xml)
+}
+
+fn read_by(schema: &Arc<Schema>, xml: &str) -> Tree {
     let text = format!("<data xmlns:fx=\"urn:fixture\">{xml}</data>");
-    edit::read_data(&fixture::schema(), Document::parse(&text, &Limits::default()).unwrap().root()).unwrap()
+    edit::read_data(schema, Document::parse(&text, &Limits::default()).unwrap().root()).unwrap()
 }
 
 fn system(body: &str) -> Tree {
@@ -22,7 +27,7 @@ fn system(body: &str) -> Tree {
 
 fn show_as(tree: &Tree, defaults: WithDefaults) -> String {
     let mut out = Vec::new();
-    write(tree, &Selection::all(), None, WriteOptions { defaults, max_depth: None }, &mut out);
+    write(tree, &Selection::all(), None, WriteOptions { defaults, ..WriteOptions::default() }, &mut out);
     String::from_utf8(out).unwrap()
 }
 
@@ -122,7 +127,7 @@ fn depth_counts_from_what_is_selected() {
     let at = |filter: Option<&str>, depth| {
         let what = filter.map_or(Selection::all(), |filter| select(&tree, filter));
         let mut out = Vec::new();
-        let options = WriteOptions { defaults: WithDefaults::Explicit, max_depth: Some(depth) };
+        let options = WriteOptions { max_depth: Some(depth), ..WriteOptions::default() };
         write(&tree, &what, None, options, &mut out);
         String::from_utf8(out).unwrap().replace(" xmlns=\"urn:fixture\"", "")
     };
@@ -139,6 +144,118 @@ fn depth_counts_from_what_is_selected() {
     let servers = "<servers xmlns=\"urn:fixture\"><server/></servers>";
     assert_eq!(at(Some(servers), 1), "<servers><server><name>a</name></server></servers>");
     assert_eq!(at(Some(servers), 2), "<servers><server><name>a</name><address>x</address></server></servers>");
+}
+
+/// The kinds of origin of RFC 8342 appendix C: what was asked for, defaults, what the device found, what it learned.
+fn operational() -> Tree {
+    let text = "<config><system xmlns=\"urn:fixture\"><name>n</name><level>3</level></system>\
+                <servers xmlns=\"urn:fixture\"><server><name>a</name><address>x</address></server></servers></config>";
+    let schema = fixture::schema();
+    let config = edit::read_config(&schema, Document::parse(text, &Limits::default()).unwrap().root()).unwrap();
+    let found = read_by(
+        &schema,
+        "<system xmlns=\"urn:fixture\"><level>4</level><uptime>7</uptime></system><servers xmlns=\"urn:fixture\">\
+         <server><name>a</name><address>x</address><statistics><hits>1</hits></statistics></server>\
+         <server><name>b</name><port>830</port></server></servers>",
+    );
+    let learned = read_by(
+        &schema,
+        "<servers xmlns=\"urn:fixture\"><server><name>b</name><address>y</address></server>\
+         <rule><id>1</id><sub>s</sub><action>go</action></rule></servers>",
+    );
+    config.merged_as(&found, Origin::System).merged_as(&learned.with_origin(Origin::Learned), Origin::System)
+}
+
+fn written(tree: &Tree, what: &Selection, options: WriteOptions) -> String {
+    let mut out = Vec::new();
+    write(tree, what, None, options, &mut out);
+    let whole = String::from_utf8(out).unwrap();
+    // Pieces of any size are the same bytes.
+    for budget in [1, 30, 200] {
+        let mut writer = TreeWriter::new(tree.clone(), what.clone(), None, options);
+        let mut pieces = Vec::new();
+        while writer.next_chunk(&mut pieces, budget) {}
+        assert_eq!(String::from_utf8(pieces).unwrap(), whole, "in pieces of {budget}");
+    }
+    whole.replace(" xmlns=\"urn:fixture\"", "").replace(" xmlns:or=\"urn:ietf:params:xml:ns:yang:ietf-origin\"", "")
+}
+
+/// RFC 8342 section 5.3.4: at the top always, below where it differs, never on state data.
+#[test]
+fn origin_stands_where_it_differs_from_the_one_around() {
+    let tree = operational();
+    let options = WriteOptions { defaults: WithDefaults::ReportAll, with_origin: true, ..WriteOptions::default() };
+    let text = written(&tree, &select(&tree, "<servers xmlns=\"urn:fixture\"/>"), options);
+    assert_eq!(
+        text,
+        "<servers or:origin=\"or:intended\"><server><name>a</name><address>x</address>\
+         <port or:origin=\"or:default\">22</port><statistics><hits>1</hits></statistics></server>\
+         <server or:origin=\"or:system\"><name>b</name><address or:origin=\"or:learned\">y</address><port>830</port></server>\
+         <rule or:origin=\"or:learned\"><id>1</id><sub>s</sub><action>go</action></rule></servers>"
+    );
+    let text =
+        written(&tree, &select(&tree, "<system xmlns=\"urn:fixture\"><level/><mtu/><uptime/></system>"), options);
+    assert_eq!(
+        text,
+        "<system or:origin=\"or:intended\"><mtu or:origin=\"or:default\">1500</mtu>\
+         <level or:origin=\"or:system\">4</level><uptime>7</uptime></system>"
+    );
+    // Only defaults: the container at the top must say something.
+    let defaults = Tree::initial(tree.schema().clone());
+    let text = written(&defaults, &select(&defaults, "<system xmlns=\"urn:fixture\"><mtu/></system>"), options);
+    assert_eq!(text, "<system or:origin=\"or:default\"><mtu>1500</mtu></system>");
+    // Without the option nothing is said.
+    assert!(!written(&tree, &Selection::all(), WriteOptions::default()).contains("origin"));
+}
+
+/// RFC 8526 section 3.1.1: nodes around selected ones, and keys, come along; state data passes every origin filter.
+#[test]
+fn config_and_origin_filters_keep_what_is_around() {
+    let tree = operational();
+    let servers = select(&tree, "<servers xmlns=\"urn:fixture\"/>");
+    let with = |options: WriteOptions| written(&tree, &servers, options);
+    let all = WriteOptions { defaults: WithDefaults::ReportAll, ..WriteOptions::default() };
+    assert_eq!(
+        with(WriteOptions { config: Some(false), ..all }),
+        "<servers><server><name>a</name><statistics><hits>1</hits></statistics></server></servers>"
+    );
+    assert_eq!(
+        with(WriteOptions { config: Some(true), ..all }),
+        "<servers><server><name>a</name><address>x</address><port>22</port></server>\
+         <server><name>b</name><address>y</address><port>830</port></server>\
+         <rule><id>1</id><sub>s</sub><action>go</action></rule></servers>"
+    );
+    let only = |origin| WriteOptions { config: Some(true), origins: [origin].into_iter().collect(), ..all };
+    assert_eq!(
+        with(only(Origin::Learned)),
+        "<servers><server><name>b</name><address>y</address></server>\
+         <rule><id>1</id><sub>s</sub><action>go</action></rule></servers>"
+    );
+    assert_eq!(with(only(Origin::System)), "<servers><server><name>b</name><port>830</port></server></servers>");
+    assert_eq!(with(only(Origin::Default)), "<servers><server><name>a</name><port>22</port></server></servers>");
+    assert_eq!(with(only(Origin::Unknown)), "");
+    let others = Origins::from_iter([Origin::System, Origin::Default]).others();
+    assert_eq!(
+        with(WriteOptions { origins: others, ..all }),
+        "<servers><server><name>a</name><address>x</address><statistics><hits>1</hits></statistics></server>\
+         <server><name>b</name><address>y</address></server>\
+         <rule><id>1</id><sub>s</sub><action>go</action></rule></servers>"
+    );
+}
+
+#[test]
+fn at_the_last_level_a_container_stands_for_what_would_be_in_it() {
+    let tree = operational();
+    let at = |options: WriteOptions| written(&tree, &Selection::all(), WriteOptions { max_depth: Some(1), ..options });
+    let plain = WriteOptions::default();
+    assert_eq!(at(plain), "<system/><servers/>");
+    assert_eq!(at(WriteOptions { config: Some(false), ..plain }), "<system/><servers/>");
+    assert_eq!(
+        at(WriteOptions { origins: [Origin::Learned].into_iter().collect(), config: Some(true), ..plain }),
+        "<servers/>"
+    );
+    let initial = Tree::initial(tree.schema().clone());
+    assert_eq!(written(&initial, &Selection::all(), WriteOptions { max_depth: Some(1), ..plain }), "");
 }
 
 #[test]
@@ -392,11 +509,9 @@ proptest! {
     fn filtered_output_is_part_of_the_whole(tree in any_tree(), which in prop::sample::select(vec![1_usize, 3])) {
         let mut out = Vec::new();
         write(&tree, &some_selection(&tree, which), None, WriteOptions::default(), &mut out);
-        let part = read(std::str::from_utf8(&out).unwrap());
         let whole = read(&show(&tree));
-        let mut both = whole.clone();
-        both.root_mut().merge(part.root());
-        prop_assert_eq!(show(&both), show(&whole));
+        let part = read_by(whole.schema(), std::str::from_utf8(&out).unwrap());
+        prop_assert_eq!(show(&whole.merged(&part)), show(&whole));
     }
 }
 

@@ -38,3 +38,11 @@ fn details_show_every_leaf_but_those_left_out() {
         "name              a\nalarm-class       quality-of-service\nstate/oper-state  up\nstep[1]/number    1\nstep[2]/number    2\n"
     );
 }
+
+#[test]
+fn what_a_device_wrote_cannot_steer_the_terminal() {
+    let mut table = Table::new(&["TEXT"]);
+    table.row(vec!["\x1b[2Jgone\nnext \u{202e}\u{9b}31m".to_owned()]);
+    assert_eq!(table.text(false), "TEXT\n\\u{1b}[2Jgone\\nnext \\u{202e}\\u{9b}31m\n");
+    assert_eq!(details(&json!({"text": "\u{7}"}), &[]), "text  \\u{7}\n");
+}
