@@ -11,7 +11,6 @@ import tempfile
 import traceback
 
 import servers
-import session
 from transcript import Transcript, compare
 
 sys.dont_write_bytecode = True
@@ -24,11 +23,12 @@ def main(client, server_name="qkd-module"):
     expected = servers.HERE / "expected" / f"{server_name}.{client}.txt"
     with tempfile.TemporaryDirectory(prefix="qkdn-interop-") as directory:
         server = servers.Server(server_name, pathlib.Path(directory))
+        script = importlib.import_module(server.description.get("script", "session"))
         transcript = Transcript(server.scenario.get("volatile", ()))
         signal.signal(signal.SIGALRM, over)
         signal.alarm(LIMIT_S)
         try:
-            session.play(lambda: module.Client(server), server, transcript)
+            script.play(lambda: module.Client(server), server, transcript)
         except Exception:
             print(transcript.text())
             traceback.print_exc()

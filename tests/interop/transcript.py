@@ -33,7 +33,7 @@ class Transcript:
 
     def _element(self, element, outer, depth):
         name = etree.QName(element)
-        attributes = "".join(f' {etree.QName(key).localname}="{value}"' for key, value in sorted(element.attrib.items()))
+        attributes = "".join(f' {etree.QName(key).localname}="{without_prefix(value, element)}"' for key, value in sorted(element.attrib.items()))
         namespace = f" xmlns={name.namespace}" if name.namespace != outer else ""
         text = (element.text or "").strip()
         children = [child for child in element if isinstance(child.tag, str)]
