@@ -12,7 +12,7 @@ use crate::{lint, setup, venv, workspace};
 const CLIENTS: &[&str] = &["ncclient", "netconf-client", "netconf-console2", "scrapli-netconf", "yangcli"];
 
 /// The servers that each of them meets, by their names in `tests/interop/servers`.
-const SERVERS: &[&str] = &["serve", "qkd-module", "manager"];
+const SERVERS: &[&str] = &["serve", "datastores", "qkd-module", "manager"];
 
 /// A client that takes a notification which comes while it waits for a reply for that reply, so that it cannot ask while it is subscribed.
 const NOT_TOGETHER: (&str, &str) = ("scrapli-netconf", "manager");

@@ -51,9 +51,9 @@ def play(connect, server, transcript):
 
     session = connect()
     transcript.say("# sent as XML, for want of a call of its own")
-    for call in CALLS:
-        if getattr(type(session), call) is getattr(Session, call):
-            transcript.say(f"  {call.replace('_', '-')}")
+    sent = [call.replace("_", "-") for call in CALLS if getattr(type(session), call) is getattr(Session, call)]
+    for call in sent or ["nothing"]:
+        transcript.say(f"  {call}")
 
     edit_and_validate(session, transcript)
     confirmed_commit(session, transcript)

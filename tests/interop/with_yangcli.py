@@ -80,7 +80,8 @@ class Client(Session):
         return find(self._command(f"get-config source={source} filter=@{self._file(filter)}"), "data")
 
     def get_xpath(self, path, prefix, namespace):
-        return find(self._command(f"xget select={path}"), "data")
+        # It knows no prefixes of the server's own modules; a name without one is there in any module.
+        return find(self._command(f"xget select={path.replace(f'{prefix}:', '')}"), "data")
 
     def get_config_with_defaults(self, source, filter, mode):
         return find(self._command(f"get-config source={source} filter=@{self._file(filter)} with-defaults={mode}"), "data")
@@ -111,7 +112,8 @@ class Client(Session):
         self._command(f"validate source={source}")
 
     def validate_config(self, config):
-        self._command(f"validate config=@{self._file(config)}")
+        wrapped = f'<config xmlns="{NETCONF}">{config}</config>'
+        self._command(f"validate source=@{self._file(wrapped)}")
 
     def commit(self):
         self._command("commit")
