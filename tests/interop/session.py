@@ -196,8 +196,6 @@ def play(connect, server, transcript):
     other = Other(server)
     said(transcript, "rpc by another session", lambda: other.rpc(scenario["trigger"]))
     awaited(session, scenario["notification"], transcript)
-    for asked in scenario.get("ask", []):
-        ask(session, other, asked, transcript)
     if "clear" in scenario:
         said(transcript, "rpc by another session", lambda: other.rpc(scenario["clear"]))
         awaited(session, scenario["clear_notification"], transcript)
@@ -205,19 +203,6 @@ def play(connect, server, transcript):
 
     transcript.heading("close-session")
     said(transcript, "close-session", session.close)
-
-
-def ask(session, other, asked, transcript):
-    """An operation by another session, and what this one then gets."""
-    transcript.heading(asked["title"])
-    if "rpc" in asked:
-        replies = []
-        said(transcript, "rpc by another session", lambda: replies.append(other.rpc(asked["rpc"])))
-        for reply in replies:
-            for child in reply:
-                transcript.element(child)
-    if "get" in asked:
-        transcript.element(settled(session, asked["get"], asked.get("settled", {})))
 
 
 def settled(session, filter, wanted):
