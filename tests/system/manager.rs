@@ -172,9 +172,9 @@ async fn a_device_is_found_configured_asked_and_heard_through_its_manager() {
             "<execute-operation xmlns=\"{OURS}\"><device>m</device><operation>{operation}</operation></execute-operation>"
         )
     };
-    let unknown =
-        ann.rpc(pass(&format!("<lock xmlns=\"{BASE}\"><target><startup/></target></lock>"))).await.unwrap_err();
-    assert!(unknown.to_string().contains("device \"m\""), "{unknown}");
+    let unlocked =
+        ann.rpc(pass(&format!("<unlock xmlns=\"{BASE}\"><target><startup/></target></unlock>"))).await.unwrap_err();
+    assert!(unlocked.to_string().contains("device \"m\""), "{unlocked}");
     let cut = "<inject-fault xmlns=\"urn:qkdn:yang:qkdn-simulation\"><fibre-cut/></inject-fault>";
     let reply = ann.rpc(pass(cut)).await.unwrap();
     assert!(reply.text().contains("fault-id"), "{}", reply.text());
