@@ -7,9 +7,11 @@ pub const BASE_1_1: &str = "urn:ietf:params:netconf:base:1.1";
 pub const WRITABLE_RUNNING: &str = "urn:ietf:params:netconf:capability:writable-running:1.0";
 pub const CANDIDATE: &str = "urn:ietf:params:netconf:capability:candidate:1.0";
 pub const CONFIRMED_COMMIT: &str = "urn:ietf:params:netconf:capability:confirmed-commit:1.1";
+/// RFC 4741's, without persist and cancel-commit.
 pub const CONFIRMED_COMMIT_1_0: &str = "urn:ietf:params:netconf:capability:confirmed-commit:1.0";
 pub const ROLLBACK_ON_ERROR: &str = "urn:ietf:params:netconf:capability:rollback-on-error:1.0";
 pub const VALIDATE: &str = "urn:ietf:params:netconf:capability:validate:1.1";
+/// RFC 4741's, without test-option test-only.
 pub const VALIDATE_1_0: &str = "urn:ietf:params:netconf:capability:validate:1.0";
 pub const STARTUP: &str = "urn:ietf:params:netconf:capability:startup:1.0";
 /// With parameter `scheme`.

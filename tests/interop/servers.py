@@ -1,18 +1,31 @@
 """The servers that the foreign clients are driven against, each with its own directory, keys and free loopback port."""
 
+import json
 import os
 import pathlib
-import random
 import shutil
 import socket
 import subprocess
 import time
 import tomllib
+from dataclasses import dataclass
 
 HERE = pathlib.Path(__file__).resolve().parent
 HOST = "127.0.0.1"
 # A server that does not listen by then never will.
 START_S = 30
+
+
+@dataclass
+class Login:
+    """How to log in to a server of a network: what a client reads of a Server."""
+
+    host: str
+    port: int
+    user: str
+    key: pathlib.Path
+    password: str
+    empty_file: pathlib.Path
 
 
 class Server:
@@ -27,8 +40,8 @@ class Server:
         self.programs = []
         with open(HERE / "servers" / f"{name}.toml", "rb") as file:
             self.description = tomllib.load(file)
-        self.port = free_port(self.description.get("ports", 1))
-        self.user = self.description["user"]
+        self.port = free_port()
+        self.user = self.description.get("user")
         self.password = self.description.get("password")
         self.scenario = self.description["scenario"]
         try:
@@ -83,13 +96,33 @@ class Server:
                 if program.poll() is not None:
                     raise RuntimeError(f"{program.args[0]} ended with status {program.returncode}")
             try:
+                if "network" in self.description:
+                    self.log_in_as(self.login(self.network()["manager"]))
                 with socket.create_connection((self.host, self.port), timeout=1) as connection:
                     connection.settimeout(1)
                     if connection.recv(4) == b"SSH-":
                         return
-            except OSError:
-                time.sleep(0.05)
+            # What a network has written of itself may not be there yet, or half of it.
+            except (OSError, json.JSONDecodeError):
+                pass
+            time.sleep(0.05)
         raise RuntimeError(f"no SSH server on {self.host}:{self.port} within {START_S} s")
+
+    def network(self):
+        """What the network that a description names has written of itself: its manager, its agents, who may log in."""
+        return json.loads((self.directory / self.description["network"]).read_text(encoding="utf-8"))
+
+    def agent(self, name):
+        """The login of an agent of the network."""
+        return self.login(next(agent for agent in self.network()["agents"] if agent["name"] == name))
+
+    def login(self, entry):
+        user = entry["users"][0]
+        password = pathlib.Path(user["password-file"]).read_text(encoding="utf-8").rstrip("\n")
+        return Login(entry["address"], entry["port"], user["name"], pathlib.Path(user["private-key"]), password, self.empty_file)
+
+    def log_in_as(self, login):
+        self.host, self.port, self.user, self.key, self.password = login.host, login.port, login.user, login.key, login.password
 
     def logs(self):
         return "\n".join(
@@ -116,24 +149,7 @@ def keypair(file):
     return file
 
 
-def free_port(count=1):
-    """A port that is free, and the next ones too. More than one are taken from below those that outgoing connections are given."""
-    if count == 1:
-        with socket.socket() as probe:
-            probe.bind((HOST, 0))
-            return probe.getsockname()[1]
-    for base in random.sample(range(20000, 30000, count), 100):
-        if all(is_free(port) for port in range(base, base + count)):
-            return base
-    raise RuntimeError(f"no {count} ports in a row are free")
-
-
-def is_free(port):
+def free_port():
     with socket.socket() as probe:
-        # As the servers do it: a port that an ended connection lingers on is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-        return True
+        probe.bind((HOST, 0))
+        return probe.getsockname()[1]

@@ -2,10 +2,15 @@
 
 import pathlib
 import time
+from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
 from transcript import MONITORING, NETCONF, NOTIFICATION
+
+NMDA = "urn:ietf:params:xml:ns:yang:ietf-netconf-nmda"
+DATASTORES = "urn:ietf:params:xml:ns:yang:ietf-datastores"
+WITH_DEFAULTS = "urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults"
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Where the original texts are that get-schema must answer with.
@@ -26,7 +31,7 @@ class RpcError(Exception):
 
 class Session:
     """One NETCONF session of a foreign client. XML goes in as text and comes out as lxml elements; an `<rpc-error>` is
-    raised as RpcError. A client that lacks an operation sends it by its own way for operations it does not know."""
+    raised as RpcError. What a client has no call for it sends as XML by rpc(), as it stands here."""
 
     def capabilities(self):
         """The server's capability URNs."""
@@ -37,34 +42,8 @@ class Session:
         have it."""
         return []
 
-    def get(self, filter):
-        """The `<data>` of a get with a subtree filter."""
-        raise NotImplementedError
-
-    def get_config(self, source, filter):
-        raise NotImplementedError
-
-    def edit_config(self, target, config):
-        """`config` is what stands inside `<config>`."""
-        raise NotImplementedError
-
-    def lock(self, target):
-        raise NotImplementedError
-
-    def unlock(self, target):
-        raise NotImplementedError
-
-    def commit(self):
-        raise NotImplementedError
-
-    def discard_changes(self):
-        raise NotImplementedError
-
-    def get_schema(self, name, revision):
-        """The module's text."""
-        raise NotImplementedError
-
-    def create_subscription(self):
+    def rpc(self, operation):
+        """The `<rpc-reply>` to an operation that is given as XML."""
         raise NotImplementedError
 
     def notification(self, seconds):
@@ -74,6 +53,90 @@ class Session:
     def close(self):
         """Ends the session with close-session."""
         raise NotImplementedError
+
+    def get(self, filter):
+        """The `<data>` of a get with a subtree filter."""
+        return find(self.rpc(f'<get xmlns="{NETCONF}"><filter type="subtree">{filter}</filter></get>'), "data")
+
+    def get_xpath(self, path, prefix, namespace):
+        """The `<data>` of a get with an XPath filter that uses one prefix."""
+        filter = f'<filter xmlns:{prefix}="{namespace}" type="xpath" select={quoteattr(path)}/>'
+        return find(self.rpc(f'<get xmlns="{NETCONF}">{filter}</get>'), "data")
+
+    def get_config(self, source, filter):
+        within = f'<source><{source}/></source><filter type="subtree">{filter}</filter>'
+        return find(self.rpc(f'<get-config xmlns="{NETCONF}">{within}</get-config>'), "data")
+
+    def get_config_with_defaults(self, source, filter, mode):
+        defaults = f'<with-defaults xmlns="{WITH_DEFAULTS}">{mode}</with-defaults>'
+        within = f'<source><{source}/></source><filter type="subtree">{filter}</filter>{defaults}'
+        return find(self.rpc(f'<get-config xmlns="{NETCONF}">{within}</get-config>'), "data")
+
+    def get_data(self, datastore, filter, with_origin=False):
+        """`datastore` is an identity of ietf-datastores, by its name alone."""
+        origin = "<with-origin/>" if with_origin else ""
+        within = f"<datastore>ds:{datastore}</datastore><subtree-filter>{filter}</subtree-filter>{origin}"
+        return find(self.rpc(f'<get-data xmlns="{NMDA}" xmlns:ds="{DATASTORES}">{within}</get-data>'), "data", NMDA)
+
+    def edit_config(self, target, config):
+        """`config` is what stands inside `<config>`."""
+        within = f"<target><{target}/></target><config>{config}</config>"
+        self.rpc(f'<edit-config xmlns="{NETCONF}">{within}</edit-config>')
+
+    def edit_data(self, datastore, config):
+        within = f"<datastore>ds:{datastore}</datastore><config>{config}</config>"
+        self.rpc(f'<edit-data xmlns="{NMDA}" xmlns:ds="{DATASTORES}">{within}</edit-data>')
+
+    def copy_config(self, source, target):
+        within = f"<target><{target}/></target><source><{source}/></source>"
+        self.rpc(f'<copy-config xmlns="{NETCONF}">{within}</copy-config>')
+
+    def delete_config(self, target):
+        self.rpc(f'<delete-config xmlns="{NETCONF}"><target><{target}/></target></delete-config>')
+
+    def lock(self, target):
+        self.rpc(f'<lock xmlns="{NETCONF}"><target><{target}/></target></lock>')
+
+    def unlock(self, target):
+        self.rpc(f'<unlock xmlns="{NETCONF}"><target><{target}/></target></unlock>')
+
+    def validate(self, source):
+        self.rpc(f'<validate xmlns="{NETCONF}"><source><{source}/></source></validate>')
+
+    def validate_config(self, config):
+        """Validates what is given, and not a datastore."""
+        self.rpc(f'<validate xmlns="{NETCONF}"><source><config>{config}</config></source></validate>')
+
+    def commit(self):
+        self.rpc(f'<commit xmlns="{NETCONF}"/>')
+
+    def commit_confirmed(self, seconds):
+        self.rpc(f'<commit xmlns="{NETCONF}"><confirmed/><confirm-timeout>{seconds}</confirm-timeout></commit>')
+
+    def commit_persistent(self, seconds, token):
+        """A confirmed commit that outlives its session."""
+        within = f"<confirmed/><confirm-timeout>{seconds}</confirm-timeout><persist>{token}</persist>"
+        self.rpc(f'<commit xmlns="{NETCONF}">{within}</commit>')
+
+    def confirm(self, token):
+        """The commit that ends a persistent one."""
+        self.rpc(f'<commit xmlns="{NETCONF}"><persist-id>{token}</persist-id></commit>')
+
+    def cancel_commit(self, token=None):
+        by = f"<persist-id>{token}</persist-id>" if token else ""
+        self.rpc(f'<cancel-commit xmlns="{NETCONF}">{by}</cancel-commit>')
+
+    def discard_changes(self):
+        self.rpc(f'<discard-changes xmlns="{NETCONF}"/>')
+
+    def get_schema(self, name, revision):
+        """The module's text."""
+        version = f"<version>{revision}</version>" if revision else ""
+        reply = self.rpc(f'<get-schema xmlns="{MONITORING}"><identifier>{name}</identifier>{version}</get-schema>')
+        return find(reply, "data", MONITORING).text
+
+    def create_subscription(self):
+        self.rpc(f'<create-subscription xmlns="{NOTIFICATION}"/>')
 
 
 def play(connect, server, transcript):
@@ -133,8 +196,6 @@ def play(connect, server, transcript):
     other = Other(server)
     said(transcript, "rpc by another session", lambda: other.rpc(scenario["trigger"]))
     awaited(session, scenario["notification"], transcript)
-    for asked in scenario.get("ask", []):
-        ask(session, other, asked, transcript)
     if "clear" in scenario:
         said(transcript, "rpc by another session", lambda: other.rpc(scenario["clear"]))
         awaited(session, scenario["clear_notification"], transcript)
@@ -142,19 +203,6 @@ def play(connect, server, transcript):
 
     transcript.heading("close-session")
     said(transcript, "close-session", session.close)
-
-
-def ask(session, other, asked, transcript):
-    """An operation by another session, and what this one then gets."""
-    transcript.heading(asked["title"])
-    if "rpc" in asked:
-        replies = []
-        said(transcript, "rpc by another session", lambda: replies.append(other.rpc(asked["rpc"])))
-        for reply in replies:
-            for child in parse(getattr(reply, "xml", reply)):
-                transcript.element(child)
-    if "get" in asked:
-        transcript.element(settled(session, asked["get"], asked.get("settled", {})))
 
 
 def settled(session, filter, wanted):
@@ -198,10 +246,11 @@ def kinship(name, revision, text):
 
 
 def said(transcript, what, operation):
-    """Runs an operation and writes down whether it was done or which error it met."""
+    """Runs an operation and writes down whether it was done or which error it met. Returns the error."""
     try:
         operation()
         transcript.say(f"{what}: ok")
+        return None
     except RpcError as error:
         transcript.say(f"{what}: rpc-error")
         for child in error.element:
@@ -211,6 +260,7 @@ def said(transcript, what, operation):
                 transcript.say(f"  {tag}: {(child.text or '').strip()}")
             elif tag == "error-path":
                 transcript.say(f"  error-path: {(child.text or '').strip()}")
+        return error
 
 
 def awaited(session, wanted, transcript):

@@ -16,13 +16,18 @@ MODULE_SET = re.compile(r"(module-set-id|content-id)=[^&]*")
 
 
 class Transcript:
-    def __init__(self, volatile=()):
-        """`volatile` names the leafs whose value is another in each run."""
+    def __init__(self, volatile=(), masks=None):
+        """`volatile` names the leafs whose value is another in each run; `masks` has what to write in place of what
+        matches a regular expression."""
         self.volatile = set(volatile)
+        self.masks = [(re.compile(pattern), text) for pattern, text in (masks or {}).items()]
         self.lines = []
 
     def say(self, line):
-        self.lines.append(mask(line))
+        line = mask(line)
+        for pattern, text in self.masks:
+            line = pattern.sub(text, line)
+        self.lines.append(line)
 
     def heading(self, text):
         self.lines += ["", f"# {text}"]
@@ -33,7 +38,7 @@ class Transcript:
 
     def _element(self, element, outer, depth):
         name = etree.QName(element)
-        attributes = "".join(f' {etree.QName(key).localname}="{value}"' for key, value in sorted(element.attrib.items()))
+        attributes = "".join(f' {etree.QName(key).localname}="{without_prefix(value, element)}"' for key, value in sorted(element.attrib.items()))
         namespace = f" xmlns={name.namespace}" if name.namespace != outer else ""
         text = (element.text or "").strip()
         children = [child for child in element if isinstance(child.tag, str)]

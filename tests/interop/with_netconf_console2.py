@@ -36,12 +36,9 @@ class Client(Session):
     def capabilities(self):
         return [element.text for element in self._command("hello").iter(f"{{{NETCONF}}}capability")]
 
-    def get(self, filter):
-        return find(self.rpc(f'<get xmlns="{NETCONF}"><filter type="subtree">{filter}</filter></get>'), "data")
-
-    def get_config(self, source, filter):
-        within = f'<source><{source}/></source><filter type="subtree">{filter}</filter>'
-        return find(self.rpc(f'<get-config xmlns="{NETCONF}">{within}</get-config>'), "data")
+    def get_xpath(self, path, prefix, namespace):
+        # --ns is no option of a command, so a prefix has to be the name of a module.
+        return find(self._command(f"get {path}"), "data")
 
     def edit_config(self, target, config):
         self._command(f"edit-config --db {target} {self._file(config)}")
@@ -52,8 +49,20 @@ class Client(Session):
     def unlock(self, target):
         self._command(f"unlock --db {target}")
 
+    def validate(self, source):
+        if source != "candidate":
+            raise ValueError(f"netconf-console2 takes {source} for the name of a file")
+        self._command("validate candidate")
+
+    def validate_config(self, config):
+        wrapped = self._file(f'<config xmlns="{NETCONF}">{config}</config>')
+        self._command(f"validate {wrapped}")
+
     def commit(self):
         self._command("commit")
+
+    def commit_confirmed(self, seconds):
+        self._command(f"commit confirmed --timeout {seconds}")
 
     def discard_changes(self):
         self._command("discard-changes")

@@ -7,7 +7,7 @@ import warnings
 
 from scrapli_netconf.driver import AsyncNetconfDriver
 
-from session import DEADLINE_S, MONITORING, NOTIFICATION, Session, checked, find, parse
+from session import DEADLINE_S, Session, checked, find, parse
 
 # What scrapli leaves of RFC 6242's framing in what its channel reads.
 CHUNK = re.compile(rb"\n#\d+\n|\n##\n|\]\]>\]\]>")
@@ -43,9 +43,22 @@ class Client(Session):
     def get_config(self, source, filter):
         return find(self._reply(self.driver.get_config(source=source, filter_=filter, filter_type="subtree")), "data")
 
+    def get_xpath(self, path, prefix, namespace):
+        # It declares no prefixes, so each has to be the name of a module.
+        return find(self._reply(self.driver.get(filter_=path, filter_type="xpath")), "data")
+
+    def get_config_with_defaults(self, source, filter, mode):
+        return find(self._reply(self.driver.get_config(source=source, filter_=filter, default_type=mode)), "data")
+
     def edit_config(self, target, config):
         wrapped = f'<config xmlns="urn:ietf:params:xml:ns:netconf:base:1.0">{config}</config>'
         self._reply(self.driver.edit_config(config=wrapped, target=target))
+
+    def copy_config(self, source, target):
+        self._reply(self.driver.copy_config(source=source, target=target))
+
+    def delete_config(self, target):
+        self._reply(self.driver.delete_config(target=target))
 
     def lock(self, target):
         self._reply(self.driver.lock(target=target))
@@ -53,19 +66,23 @@ class Client(Session):
     def unlock(self, target):
         self._reply(self.driver.unlock(target=target))
 
+    def validate(self, source):
+        self._reply(self.driver.validate(source=source))
+
     def commit(self):
         self._reply(self.driver.commit())
 
+    def commit_confirmed(self, seconds):
+        self._reply(self.driver.commit(confirmed=True, timeout=seconds))
+
+    def commit_persistent(self, seconds, token):
+        self._reply(self.driver.commit(confirmed=True, timeout=seconds, persist=token))
+
+    def confirm(self, token):
+        self._reply(self.driver.commit(persist_id=token))
+
     def discard_changes(self):
         self._reply(self.driver.discard())
-
-    def get_schema(self, name, revision):
-        version = f"<version>{revision}</version>" if revision else ""
-        reply = self.rpc(f'<get-schema xmlns="{MONITORING}"><identifier>{name}</identifier>{version}</get-schema>')
-        return find(reply, "data", MONITORING).text
-
-    def create_subscription(self):
-        self.rpc(f'<create-subscription xmlns="{NOTIFICATION}"/>')
 
     def notification(self, seconds):
         # scrapli has no notion of notifications: this reads its channel and takes the framing off.

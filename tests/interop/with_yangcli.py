@@ -13,7 +13,7 @@ import termios
 import time
 from xml.sax.saxutils import unescape
 
-from session import DEADLINE_S, NETCONF, RpcError, Session, checked, find, parse
+from session import DEADLINE_S, NETCONF, NMDA, RpcError, Session, checked, find, parse
 
 PROMPT = re.compile(r"yangcli(?: \S+@\S+)?> ?$")
 PROTOCOL = "urn:ietf:params:netconf:"
@@ -79,8 +79,28 @@ class Client(Session):
     def get_config(self, source, filter):
         return find(self._command(f"get-config source={source} filter=@{self._file(filter)}"), "data")
 
+    def get_xpath(self, path, prefix, namespace):
+        # It knows no prefixes of the server's own modules; a name without one is there in any module.
+        return find(self._command(f"xget select={path.replace(f'{prefix}:', '')}"), "data")
+
+    def get_config_with_defaults(self, source, filter, mode):
+        return find(self._command(f"get-config source={source} filter=@{self._file(filter)} with-defaults={mode}"), "data")
+
+    def get_data(self, datastore, filter, with_origin=False):
+        origin = " with-origin" if with_origin else ""
+        return find(self._command(f"get-data datastore=ds:{datastore} subtree-filter=@{self._file(filter)}{origin}"), "data", NMDA)
+
+    def edit_data(self, datastore, config):
+        self._command(f"edit-data datastore=ds:{datastore} config=@{self._file(config)}")
+
     def edit_config(self, target, config):
         self._command(f"edit-config target={target} config=@{self._file(config)}")
+
+    def copy_config(self, source, target):
+        self._command(f"copy-config source={source} target={target}")
+
+    def delete_config(self, target):
+        self._command(f"delete-config target={target}")
 
     def lock(self, target):
         self._command(f"lock target={target}")
@@ -88,8 +108,27 @@ class Client(Session):
     def unlock(self, target):
         self._command(f"unlock target={target}")
 
+    def validate(self, source):
+        self._command(f"validate source={source}")
+
+    def validate_config(self, config):
+        wrapped = f'<config xmlns="{NETCONF}">{config}</config>'
+        self._command(f"validate source=@{self._file(wrapped)}")
+
     def commit(self):
         self._command("commit")
+
+    def commit_confirmed(self, seconds):
+        self._command(f"commit confirmed confirm-timeout={seconds}")
+
+    def commit_persistent(self, seconds, token):
+        self._command(f"commit confirmed confirm-timeout={seconds} persist={token}")
+
+    def confirm(self, token):
+        self._command(f"commit persist-id={token}")
+
+    def cancel_commit(self, token=None):
+        self._command(f"cancel-commit persist-id={token}" if token else "cancel-commit")
 
     def discard_changes(self):
         self._command("discard-changes")

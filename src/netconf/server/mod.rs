@@ -179,8 +179,11 @@ fn capabilities(schema: &Schema, urls: &Urls) -> Vec<String> {
         capability::BASE_1_1,
         capability::WRITABLE_RUNNING,
         capability::CANDIDATE,
+        // RFC 4741's forms ask for no more than RFC 6241's, and yangcli has no confirmed commit without them.
+        capability::CONFIRMED_COMMIT_1_0,
         capability::CONFIRMED_COMMIT,
         capability::ROLLBACK_ON_ERROR,
+        capability::VALIDATE_1_0,
         capability::VALIDATE,
         capability::STARTUP,
         capability::XPATH,

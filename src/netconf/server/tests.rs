@@ -257,6 +257,19 @@ async fn the_hello_has_what_netopeer2_cli_looks_for() {
     }
 }
 
+/// Without them yangcli takes neither a confirmed commit nor a test-option.
+#[tokio::test]
+async fn the_hello_has_the_older_forms_of_capabilities() {
+    let bench = start().await;
+    let session = bench.admin().await;
+    for name in ["base", "capability:confirmed-commit", "capability:validate"] {
+        for version in ["1.0", "1.1"] {
+            let wanted = format!("urn:ietf:params:netconf:{name}:{version}");
+            assert!(session.capabilities().has(&wanted), "{wanted} in {:?}", session.capabilities());
+        }
+    }
+}
+
 #[tokio::test]
 async fn edits_reach_running_device_and_disk() {
     let bench = start().await;
