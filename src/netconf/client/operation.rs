@@ -7,6 +7,7 @@ mod nmda;
 
 pub use nmda::{GetData, NmdaDatastore, OriginFilter};
 
+const PARTIAL_LOCK_NAMESPACE: &str = "urn:ietf:params:xml:ns:netconf:partial-lock:1.0";
 const MONITORING_NAMESPACE: &str = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring";
 const WITH_DEFAULTS_NAMESPACE: &str = "urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults";
 
@@ -167,6 +168,30 @@ impl Session {
 
     pub async fn lock(&self, target: &Datastore) -> Result<Reply, Error> {
         self.on_datastore("lock", "target", target).await
+    }
+
+    /// `<partial-lock>` (RFC 5717) of what XPath expressions select, with the namespaces of their prefixes; the reply has the
+    /// lock-id and the nodes.
+    pub async fn partial_lock(&self, select: &[&str], namespaces: &[(&str, &str)]) -> Result<Reply, Error> {
+        let mut out = b"<partial-lock".to_vec();
+        write_attribute(&mut out, "xmlns", PARTIAL_LOCK_NAMESPACE);
+        for (prefix, namespace) in namespaces {
+            write_attribute(&mut out, &format!("xmlns:{prefix}"), namespace);
+        }
+        out.push(b'>');
+        for select in select {
+            out.extend_from_slice(b"<select>");
+            escape_text(&mut out, select);
+            out.extend_from_slice(b"</select>");
+        }
+        out.extend_from_slice(b"</partial-lock>");
+        self.rpc(String::from_utf8(out).expect("made of strings")).await
+    }
+
+    /// `<partial-unlock>` (RFC 5717).
+    pub async fn partial_unlock(&self, id: u32) -> Result<Reply, Error> {
+        let lock_id = format!("<lock-id>{id}</lock-id>");
+        self.rpc(format!("<partial-unlock xmlns=\"{PARTIAL_LOCK_NAMESPACE}\">{lock_id}</partial-unlock>")).await
     }
 
     pub async fn unlock(&self, target: &Datastore) -> Result<Reply, Error> {

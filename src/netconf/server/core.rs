@@ -7,12 +7,14 @@
 mod confirmed;
 mod journalled;
 mod lock;
+mod partial_lock;
 mod recover;
 mod startup;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -23,6 +25,7 @@ pub use self::confirmed::ROLLBACK_RETRY;
 pub use self::journalled::Durable;
 use self::journalled::{Mark, Queue};
 pub use self::lock::Lock;
+pub use self::partial_lock::{MAX_LOCKED_NODES, MAX_PARTIAL_LOCKS, PartialLock, PartialLocks};
 use self::recover::Recovery;
 pub use self::recover::RecoveryError;
 pub use self::startup::Boot;
@@ -63,6 +66,9 @@ pub struct Datastores {
     core: Mutex<Core>,
     /// Changed by the holder of the core only; read by anyone.
     locks: std::sync::Mutex<BTreeMap<Datastore, Lock>>,
+    /// The same of parts of running.
+    partial: std::sync::Mutex<PartialLocks>,
+    last_partial_lock: AtomicU32,
     /// Operations are validated beside the core: they need not wait for a device that is slow to apply an edit.
     operations: std::sync::Mutex<Validator>,
     journal: Queue,
@@ -165,6 +171,8 @@ impl Datastores {
             startup_path,
             core: Mutex::new(core),
             locks,
+            partial: std::sync::Mutex::default(),
+            last_partial_lock: AtomicU32::new(0),
             operations,
             journal,
             timer: watch::Sender::new(None),
@@ -222,7 +230,11 @@ impl Datastores {
         if !errors.is_empty() && on_error != ErrorOption::ContinueOnError {
             return Err(errors);
         }
-        author.access.check_edits(&diff(&old, &new))?;
+        let edits = diff(&old, &new);
+        author.access.check_edits(&edits)?;
+        if target == Datastore::Running {
+            self.refuse_if_partly_locked(&edits, author.session_id)?;
+        }
         if test == TestOption::TestOnly {
             let valid = if target == Datastore::Candidate { core.running.running.clone() } else { old };
             core.check(provider, &valid, &new)?;
@@ -247,7 +259,11 @@ impl Datastores {
             Err(tree) => tree,
         };
         if !saved {
-            author.access.check_edits(&diff(&self.tree(&core, target), &new))?;
+            let edits = diff(&self.tree(&core, target), &new);
+            author.access.check_edits(&edits)?;
+            if target == Datastore::Running {
+                self.refuse_if_partly_locked(&edits, author.session_id)?;
+            }
         }
         self.install(&mut core, provider, target, new).await
     }

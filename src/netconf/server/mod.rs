@@ -104,6 +104,7 @@ pub fn base_modules(builder: SchemaBuilder) -> SchemaBuilder {
             &["writable-running", "candidate", "confirmed-commit", "rollback-on-error", "validate", "startup", "xpath"],
         )
         .module("ietf-netconf-monitoring", None, &[])
+        .module("ietf-netconf-partial-lock", None, &[])
         .module("ietf-netconf-acm", None, &[])
         .module("ietf-netconf-with-defaults", None, &[])
         .module("ietf-netconf-nmda", None, &["origin", "with-defaults"])
@@ -187,6 +188,7 @@ fn capabilities(schema: &Schema, urls: &Urls) -> Vec<String> {
         capability::VALIDATE,
         capability::STARTUP,
         capability::XPATH,
+        capability::PARTIAL_LOCK,
         capability::NOTIFICATION,
         capability::INTERLEAVE,
     ]
@@ -259,6 +261,7 @@ impl<P: Provider> Shared<P> {
             let snapshot = monitoring::Snapshot {
                 sessions: self.sessions.list(),
                 locks: self.datastores.locks(),
+                partial_locks: self.datastores.all_partial_locks(),
                 statistics: &self.statistics,
                 start_time: &self.start_time,
             };

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::core::Lock;
+use super::core::{Lock, PartialLocks};
 use super::nacm::Nacm;
 use super::operation::nmda::Named;
 use super::operation::parameters::Datastore;
@@ -66,6 +66,7 @@ impl From<&Counters> for CounterLeafs {
 pub struct Snapshot<'a> {
     pub sessions: Vec<Arc<Entry>>,
     pub locks: BTreeMap<Datastore, Lock>,
+    pub partial_locks: PartialLocks,
     pub statistics: &'a Statistics,
     pub start_time: &'a str,
 }
@@ -91,7 +92,20 @@ pub fn state(schema: &Arc<Schema>, snapshot: &Snapshot<'_>) -> Result<Tree, Serd
     #[derive(Serialize)]
     #[serde(rename_all = "kebab-case")]
     struct Locks<'s> {
-        global_lock: GlobalLock<'s>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        global_lock: Option<GlobalLock<'s>>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        partial_lock: Vec<PartialLock<'s>>,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "kebab-case")]
+    struct PartialLock<'s> {
+        lock_id: u32,
+        locked_by_session: u32,
+        locked_time: &'s str,
+        /// What the expressions found: their own text has prefixes that nothing here declares.
+        select: Vec<String>,
+        locked_node: Vec<String>,
     }
     #[derive(Serialize)]
     #[serde(rename_all = "kebab-case")]
@@ -126,9 +140,23 @@ pub fn state(schema: &Arc<Schema>, snapshot: &Snapshot<'_>) -> Result<Tree, Serd
     }
     let store = |datastore: Datastore| Store {
         name: datastore.as_str(),
-        locks: snapshot.locks.get(&datastore).map(|lock| Locks {
-            global_lock: GlobalLock { locked_by_session: lock.session_id, locked_time: &lock.time },
-        }),
+        locks: match snapshot.locks.get(&datastore) {
+            Some(lock) => Some(Locks {
+                global_lock: Some(GlobalLock { locked_by_session: lock.session_id, locked_time: &lock.time }),
+                partial_lock: Vec::new(),
+            }),
+            None if datastore == Datastore::Running && !snapshot.partial_locks.is_empty() => {
+                let partial_lock = snapshot.partial_locks.iter().map(|(id, lock)| PartialLock {
+                    lock_id: *id,
+                    locked_by_session: lock.session_id,
+                    locked_time: &lock.time,
+                    select: lock.nodes.iter().map(|node| node.to_full_form(schema)).collect(),
+                    locked_node: lock.nodes.iter().map(|node| node.to_json_form(schema)).collect(),
+                });
+                Some(Locks { global_lock: None, partial_lock: partial_lock.collect() })
+            }
+            None => None,
+        },
     };
     let statistics = snapshot.statistics;
     let get = |counter: &AtomicU32| counter.load(Ordering::Relaxed);

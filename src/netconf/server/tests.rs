@@ -4,6 +4,7 @@ mod confirmed_commit;
 mod copy_config;
 mod edit;
 mod nmda;
+mod partial_lock;
 mod startup;
 mod url;
 mod xpath;

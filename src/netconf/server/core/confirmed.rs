@@ -32,7 +32,9 @@ impl Datastores {
         let old = core.running.running.clone();
         let (step, next) = confirm::commit(core.running.awaiting.as_ref(), wish, author.session_id, &old, now)?;
         let new = self.tree(&core, Datastore::Candidate);
-        author.access.check_edits(&diff(&old, &new))?;
+        let edits = diff(&old, &new);
+        author.access.check_edits(&edits)?;
+        self.refuse_if_partly_locked(&edits, author.session_id)?;
         let new = core.check(provider, &old, &new)?;
         let mark = match step {
             Step::Plain => Mark::Edits,

@@ -28,6 +28,13 @@ impl Datastores {
             let message = "A confirmed commit of another session is pending.";
             return Err(RpcError::lock_denied(holder, message));
         }
+        let mut partial = self.partial_locks().clone().into_values();
+        if target == Datastore::Running
+            && let Some(lock) = partial.find(|lock| lock.session_id != session_id)
+        {
+            let message = format!("Part of running is locked by session {}.", lock.session_id);
+            return Err(RpcError::lock_denied(lock.session_id, message));
+        }
         if target == Datastore::Candidate && core.candidate.is_some() {
             let message = "The candidate has changes that are neither committed nor discarded.";
             return Err(RpcError::lock_denied(0, message));
@@ -64,6 +71,7 @@ impl Datastores {
             locks.remove(&datastore);
             self.after_unlock(&mut core, datastore);
         }
+        self.partial_locks().retain(|_, lock| lock.session_id != session_id);
     }
 
     /// The holders of locks.
@@ -71,7 +79,7 @@ impl Datastores {
         self.lock_table().clone()
     }
 
-    fn lock_table(&self) -> std::sync::MutexGuard<'_, BTreeMap<Datastore, Lock>> {
+    pub(super) fn lock_table(&self) -> std::sync::MutexGuard<'_, BTreeMap<Datastore, Lock>> {
         self.locks.lock().expect("no panic holds it")
     }
 

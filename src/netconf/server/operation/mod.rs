@@ -17,6 +17,7 @@ pub mod kill_session;
 pub mod lock;
 pub mod nmda;
 pub mod parameters;
+pub mod partial_lock;
 pub mod provided;
 pub mod unlock;
 pub mod validate;
@@ -121,6 +122,8 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, element: Element<'_>
         ("ietf-netconf-monitoring", "get-schema") => get_schema::perform(request, element),
         ("ietf-netconf-nmda", "get-data") => get_data::perform(request, element).await,
         ("ietf-netconf-nmda", "edit-data") => edit_data::perform(request, element).await,
+        ("ietf-netconf-partial-lock", "partial-lock") => partial_lock::lock(request, element).await,
+        ("ietf-netconf-partial-lock", "partial-unlock") => partial_lock::unlock(request, element).await,
         ("notifications", "create-subscription") => create_subscription::perform(request, element).await,
         ("ietf-netconf" | "ietf-netconf-monitoring" | "notifications", _) => not_supported(operation),
         _ => provided::rpc(request, element, rpc).await,
