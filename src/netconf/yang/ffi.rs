@@ -5,6 +5,7 @@
 //! that go in are checked for NUL, strings that come out are copied.
 #![allow(unsafe_code)]
 
+pub mod constraint;
 pub mod data;
 #[cfg(test)]
 pub mod oracle;

@@ -3,10 +3,12 @@
 //! A clone costs one reference count. A change copies the containers and entries on its path; everything beside it is
 //! shared with the version before. So a reader keeps a consistent datastore for as long as it likes and never locks.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
 use super::defaults;
+use super::path::{InstancePath, Predicate};
 use super::schema::{NodeId, Schema};
 use super::value::Value;
 
@@ -109,6 +111,35 @@ impl Tree {
         let mut root = self.root.clone();
         root.merge(&self.schema, &other.root, origin);
         Tree { schema: self.schema.clone(), root }
+    }
+
+    /// The order of two instances in the document. Where an entry is not there, its key decides.
+    pub fn document_order(&self, a: &InstancePath, b: &InstancePath) -> Ordering {
+        let mut inner = Some(&self.root);
+        for (a, b) in a.steps.iter().zip(&b.steps) {
+            let order = a.node.cmp(&b.node).then_with(|| {
+                let content = inner.and_then(|inner| inner.get(a.node)).map(|child| &child.content);
+                match (&a.predicate, &b.predicate, content) {
+                    (Predicate::Key(a), Predicate::Key(b), Some(Content::List(list))) => list.order(a, b),
+                    (Predicate::Key(a), Predicate::Key(b), _) => a.cmp(b),
+                    (Predicate::Value(a), Predicate::Value(b), Some(Content::LeafList(values))) if a != b => {
+                        let place = |value: &Value| values.iter().position(|v| v == value);
+                        place(a).cmp(&place(b))
+                    }
+                    (Predicate::Position(a), Predicate::Position(b), _) => a.cmp(b),
+                    _ => Ordering::Equal,
+                }
+            });
+            if order.is_ne() {
+                return order;
+            }
+            inner = inner.and_then(|inner| match (&inner.get(a.node)?.content, &a.predicate) {
+                (Content::List(list), Predicate::Key(key)) => list.get(key),
+                (Content::Container(inner), _) => Some(inner),
+                _ => None,
+            });
+        }
+        a.steps.len().cmp(&b.steps.len())
     }
 
     /// The content at a path of names and key predicates, `/module:container/list[key='a'][other='b']/leaf`; None

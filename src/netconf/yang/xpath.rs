@@ -16,6 +16,7 @@ use crate::xml::Element;
 mod axis;
 mod bounds;
 mod compile;
+mod dependency;
 mod eval;
 mod expr;
 mod function;
@@ -25,6 +26,7 @@ mod parse;
 mod value;
 
 pub use bounds::Bounds;
+pub use dependency::{Dependency, Link};
 
 use eval::Evaluation;
 use expr::{Expr, Step};

@@ -101,6 +101,20 @@ impl DataTree {
         }
     }
 
+    /// Puts an entry ordered by the user right behind another of the same list or leaf-list.
+    pub fn move_after(&mut self, Cursor(before): Cursor, Cursor(node): Cursor) -> Result<(), Fault> {
+        // SAFETY: both cursors are valid, and siblings; the root is found again, because it may have been the moved one.
+        unsafe {
+            if ffi::lyd_insert_after(before, node) != ffi::LY_ERR::LY_SUCCESS {
+                return Err(plain_fault("an entry could not be moved".into()));
+            }
+            if self.root == node {
+                self.root = ffi::lyd_first_sibling(before);
+            }
+        }
+        Ok(())
+    }
+
     pub fn add_container(
         &mut self,
         context: &Context,

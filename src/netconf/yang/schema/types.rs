@@ -38,6 +38,30 @@ impl LeafType {
         needs(&self.0)
     }
 
+    /// Whether the type, or a member of it where it is a union, is such a base type; the flag is its require-instance.
+    pub fn has_member(&self, is: impl Fn(RawBase, bool) -> bool) -> bool {
+        fn has(raw: &RawType, is: &dyn Fn(RawBase, bool) -> bool) -> bool {
+            match raw.base {
+                RawBase::Union => raw.members.iter().any(|member| has(member, is)),
+                base => is(base, raw.require_instance),
+            }
+        }
+        has(&self.0, &is)
+    }
+
+    /// Whether a member of a union that needs no instance takes the text. False also where only libyang can tell.
+    pub fn has_free_member_for(&self, text: &str) -> bool {
+        fn takes(raw: &RawType, text: &str) -> bool {
+            match raw.base {
+                RawBase::Union => raw.members.iter().any(|member| takes(member, text)),
+                RawBase::Leafref if !raw.require_instance => raw.members.iter().any(|member| takes(member, text)),
+                RawBase::Leafref | RawBase::InstanceIdentifier => false,
+                _ => quick_value(raw, text).is_some(),
+            }
+        }
+        takes(&self.0, text)
+    }
+
     /// An instance-identifier, or a union with one.
     pub fn may_be_instance(&self) -> bool {
         fn may(raw: &RawType) -> bool {

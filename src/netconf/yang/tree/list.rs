@@ -1,10 +1,12 @@
 //! The entries of a list, in the system's order or the user's (RFC 7950 section 7.8).
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use imbl::OrdMap;
+use imbl::ordmap::DiffItem;
 
 use super::{Inner, Key, Origin};
 use crate::yang::schema::{NodeId, NodeKind, Schema};
@@ -205,6 +207,31 @@ impl List {
                 }
             }
         }
+    }
+}
+
+/// An entry that differs between two versions of a list: its key, and what it was and is.
+pub type EntryChange<'l> = (&'l Key, Option<&'l Inner>, Option<&'l Inner>);
+
+impl OrderedList {
+    /// What differs in `new`: first the entries that are gone, then new, changed and moved ones in its order. An entry that
+    /// has moved is there on both sides, even if it is the same. What both share is not looked at.
+    pub fn changes<'l>(&'l self, new: &'l OrderedList) -> Vec<EntryChange<'l>> {
+        let (mut old_places, mut new_places) = (Vec::new(), Vec::new());
+        for item in self.entries.diff(&new.entries) {
+            match item {
+                DiffItem::Add(_, entry) => new_places.push(entry),
+                DiffItem::Remove(_, entry) => old_places.push(entry),
+                DiffItem::Update { old: (_, old), new: (_, new) } => {
+                    old_places.push(old);
+                    new_places.push(new);
+                }
+            }
+        }
+        let before: HashMap<&Key, &Inner> = old_places.iter().map(|(key, inner)| (key, inner)).collect();
+        let gone = old_places.iter().filter(|(key, _)| !new.ranks.contains_key(key));
+        let gone = gone.map(|(key, inner)| (key, Some(inner), None));
+        gone.chain(new_places.iter().map(|(key, inner)| (key, before.get(key).copied(), Some(inner)))).collect()
     }
 }
 
