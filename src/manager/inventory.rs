@@ -102,13 +102,15 @@ impl Inventory {
             let id = &told.resource_id;
             reported.insert(id.clone());
             let known = self.resources.get(id);
-            // A link is told by both its ends; the first that told of it keeps it.
+            // A link is told by both its ends; the first of them that told of it keeps it, and not a switch on its way.
+            let of_its_end = told.kind == "qkdn-types:qkd-link" && report.kind == Kind::QkdModule;
+            let from_its_way = known.is_some_and(|known| known.reference_point.as_deref() != Some("mq"));
             let of_other = known.and_then(|known| known.device.as_deref()).is_some_and(|owner| {
                 owner != device
                     && known
                         .is_some_and(|known| known.presence != Presence::Planned && known.presence != Presence::Gone)
             });
-            if of_other {
+            if of_other && !(of_its_end && from_its_way) {
                 continue;
             }
             let is_device = report.id.as_ref() == Some(id);
@@ -201,3 +203,6 @@ fn resource_kind(kind: Kind) -> &'static str {
         Kind::Unknown => "qkdn-types:management-resource",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -120,8 +120,7 @@ def read_network(session, transcript):
     resources = session.get(f'<network xmlns="{MANAGER}"><resource><resource-id/><kind/></resource></network>')
     for kind, count in sorted(Counter(texts(resources, "kind")).items()):
         transcript.say(f"  {kind}: {count}")
-    # Without its reference point: that of whichever device told of the link first, of its ends and the switch between them.
-    leafs = "<kind/><oper-state/><layer/><presence/>"
+    leafs = "<kind/><oper-state/><layer/><reference-point/><presence/>"
     selected = f"<resource><resource-id>{LINK}</resource-id>{leafs}</resource>"
     transcript.element(session.get(f'<network xmlns="{MANAGER}">{selected}</network>'))
 

@@ -28,9 +28,9 @@ impl Datastores {
             let message = "A confirmed commit of another session is pending.";
             return Err(RpcError::lock_denied(holder, message));
         }
-        let mut partial = self.partial_locks().clone().into_values();
+        // RFC 5717 section 2.4: a partial lock, whoever holds it.
         if target == Datastore::Running
-            && let Some(lock) = partial.find(|lock| lock.session_id != session_id)
+            && let Some(lock) = self.partial_locks().values().next()
         {
             let message = format!("Part of running is locked by session {}.", lock.session_id);
             return Err(RpcError::lock_denied(lock.session_id, message));

@@ -1,11 +1,11 @@
 //! Locks of parts of running (RFC 5717), which die with their session.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{Author, Datastore, Datastores};
 use crate::error::RpcError;
 use crate::yang::diff::{Change, Edit};
-use crate::yang::path::InstancePath;
+use crate::yang::path::{InstancePath, Step};
 use crate::yang::tree::Tree;
 
 /// Partial locks that one session may hold: more than a tool needs that locks each device it works on.
@@ -47,17 +47,15 @@ impl Datastores {
             let message = format!("The running datastore is locked by session {}.", lock.session_id);
             return Err(RpcError::lock_denied(lock.session_id, message));
         }
-        let awaiting = core.running.awaiting.as_ref();
-        if let Some(holder) = awaiting.and_then(|awaiting| awaiting.refuses_lock(author.session_id)) {
-            return Err(RpcError::lock_denied(holder, "A confirmed commit of another session is pending."));
+        if core.running.awaiting.is_some() {
+            let message = "A confirmed commit is pending.";
+            return Err(RpcError::in_use(message).with_app_tag("outstanding-confirmed-commit"));
         }
         let mut locks = self.partial_locks();
-        let others = locks.iter().filter(|(_, lock)| lock.session_id != author.session_id);
-        for (id, lock) in others {
-            if nodes.iter().any(|node| lock.nodes.iter().any(|held| is_within(node, held) || is_within(held, node))) {
-                let message = format!("Part of it is locked by session {} with partial lock {id}.", lock.session_id);
-                return Err(RpcError::lock_denied(lock.session_id, message));
-            }
+        let held = Held::by_others(&locks, author.session_id);
+        if let Some((id, session)) = nodes.iter().find_map(|node| held.around(node).or(held.below(node))) {
+            let message = format!("Part of it is locked by session {session} with partial lock {id}.");
+            return Err(RpcError::lock_denied(session, message));
         }
         if locks.values().filter(|lock| lock.session_id == author.session_id).count() >= MAX_PARTIAL_LOCKS {
             let message = format!("A session holds {MAX_PARTIAL_LOCKS} partial locks at most.");
@@ -102,23 +100,48 @@ impl Datastores {
     /// Refuses edits of running inside what another session has locked, and the deletion of something around it.
     pub(super) fn refuse_if_partly_locked(&self, edits: &[Edit], session_id: u32) -> Result<(), RpcError> {
         let locks = self.partial_locks();
-        let others: Vec<_> = locks.iter().filter(|(_, lock)| lock.session_id != session_id).collect();
-        if others.is_empty() {
-            return Ok(());
-        }
+        let held = Held::by_others(&locks, session_id);
         for Edit { path, change, .. } in edits {
-            let touches =
-                |held: &InstancePath| is_within(path, held) || *change == Change::Delete && is_within(held, path);
-            if let Some((id, lock)) = others.iter().find(|(_, lock)| lock.nodes.iter().any(touches)) {
-                let message = format!("Session {} has locked it with partial lock {id}.", lock.session_id);
-                return Err(RpcError::in_use(message).with_path(path.to_error_path(&self.schema)));
+            let below = || if *change == Change::Delete { held.below(path) } else { None };
+            if let Some((id, session)) = held.around(path).or_else(below) {
+                let message = format!("Session {session} has locked it with partial lock {id}.");
+                let error = RpcError::in_use(message).with_app_tag("locked");
+                return Err(error.with_path(path.to_error_path(&self.schema)));
             }
         }
         Ok(())
     }
 }
 
-/// Whether `path` is `around` or below it.
-fn is_within(path: &InstancePath, around: &InstancePath) -> bool {
-    path.steps.starts_with(&around.steps)
+/// The nodes that others hold, found by the paths of edits in as many steps as these have.
+struct Held<'l> {
+    /// Each with the lock-id and the session.
+    nodes: HashMap<&'l [Step], (u32, u32)>,
+    /// What is around them.
+    above: HashMap<&'l [Step], (u32, u32)>,
+}
+
+impl<'l> Held<'l> {
+    fn by_others(locks: &'l PartialLocks, session_id: u32) -> Held<'l> {
+        let mut held = Held { nodes: HashMap::new(), above: HashMap::new() };
+        for (id, lock) in locks.iter().filter(|(_, lock)| lock.session_id != session_id) {
+            for node in &lock.nodes {
+                held.nodes.insert(&node.steps, (*id, lock.session_id));
+                for depth in 1..node.steps.len() {
+                    held.above.insert(&node.steps[..depth], (*id, lock.session_id));
+                }
+            }
+        }
+        held
+    }
+
+    /// The lock of the node, or of one around it.
+    fn around(&self, path: &InstancePath) -> Option<(u32, u32)> {
+        (1..=path.steps.len()).find_map(|depth| self.nodes.get(&path.steps[..depth]).copied())
+    }
+
+    /// A lock of something below the node.
+    fn below(&self, path: &InstancePath) -> Option<(u32, u32)> {
+        self.above.get(&path.steps[..]).copied()
+    }
 }

@@ -15,12 +15,19 @@ pub const NAMESPACE: &str = "urn:ietf:params:xml:ns:netconf:partial-lock:1.0";
 /// Nodes that the expressions of one lock may look at. The datastore is held meanwhile: a few milliseconds' work.
 const LOCK_WORK: usize = 200_000;
 
+/// Expressions of one lock: one can select what several do.
+const MAX_SELECTS: usize = 64;
+
 pub async fn lock<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) -> Reply {
     let parameters = Parameters::read_with_lists(operation, &[name("select")], &[name("select")])?;
     parameters.required("select")?;
+    let selects = parameters.all("select");
+    if selects.len() > MAX_SELECTS {
+        return Err(RpcError::resource_denied(format!("A partial lock has {MAX_SELECTS} expressions at most.")).into());
+    }
     let schema = &request.shared.schema;
     let mut expressions = Vec::new();
-    for select in parameters.all("select") {
+    for select in selects {
         if let Some(child) = select.children().next() {
             return Err(RpcError::unknown_element(child.name()).with_type(ErrorType::Protocol).into());
         }
@@ -34,7 +41,7 @@ pub async fn lock<P: Provider>(request: &Request<'_, P>, operation: Element<'_>)
     let reader = request.access.for_reading();
     let find = |running: &Tree| {
         let mut context = Context::new(running).readable_by(reader.as_deref());
-        context.work = LOCK_WORK;
+        context.work = LOCK_WORK / expressions.len();
         let mut nodes: Vec<InstancePath> = Vec::new();
         for expression in &expressions {
             for node in expression.subtrees(&context).map_err(|error| refused(&error))? {

@@ -63,7 +63,7 @@ async fn parts_are_locked_and_unlocked() {
         all,
     ] {
         let error = first(set(&two, Datastore::Running, &refused).await.unwrap_err());
-        assert_eq!(error.tag, ErrorTag::InUse, "{error}");
+        assert_eq!((error.tag, error.app_tag.as_deref()), (ErrorTag::InUse, Some("locked")), "{error}");
     }
     assert!(!running(&two).await.contains("<port>9</port>"), "an edit is done whole or not at all");
     // Candidate is free, and its commit is not.
@@ -87,7 +87,9 @@ async fn locks_exclude_each_other() {
     }
     lock(&two, "/fx:servers/fx:server[fx:name='b']").await.unwrap();
     lock(&one, &format!("{a}/fx:name")).await.unwrap();
-    assert_eq!(first(two.lock(&Datastore::Running).await.unwrap_err()).tag, ErrorTag::LockDenied);
+    for session in [&one, &two] {
+        assert_eq!(first(session.lock(&Datastore::Running).await.unwrap_err()).tag, ErrorTag::LockDenied);
+    }
     one.lock(&Datastore::Candidate).await.unwrap();
 
     let datastores =
@@ -141,6 +143,10 @@ async fn what_cannot_be_locked_is_told() {
     assert_eq!(refused("/zz:servers").await, (ErrorTag::InvalidValue, String::new()));
     let error = first(one.partial_lock(&[], &[]).await.unwrap_err());
     assert_eq!(error.tag, ErrorTag::MissingElement);
+    set(&one, Datastore::Candidate, &servers(&[server("a", "<port>2</port>")])).await.unwrap();
+    one.commit_confirmed(&client::CommitConfirmed::default()).await.unwrap();
+    assert_eq!(refused("/fx:servers").await, (ErrorTag::InUse, "outstanding-confirmed-commit".into()));
+    one.cancel_commit(None).await.unwrap();
     for _ in 0..core::MAX_PARTIAL_LOCKS {
         lock(&one, "/fx:servers").await.unwrap();
     }
