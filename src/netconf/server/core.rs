@@ -14,7 +14,6 @@ mod startup;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -67,8 +66,7 @@ pub struct Datastores {
     /// Changed by the holder of the core only; read by anyone.
     locks: std::sync::Mutex<BTreeMap<Datastore, Lock>>,
     /// The same of parts of running.
-    partial: std::sync::Mutex<PartialLocks>,
-    last_partial_lock: AtomicU32,
+    partial: std::sync::Mutex<partial_lock::Table>,
     /// Operations are validated beside the core: they need not wait for a device that is slow to apply an edit.
     operations: std::sync::Mutex<Validator>,
     journal: Queue,
@@ -172,7 +170,6 @@ impl Datastores {
             core: Mutex::new(core),
             locks,
             partial: std::sync::Mutex::default(),
-            last_partial_lock: AtomicU32::new(0),
             operations,
             journal,
             timer: watch::Sender::new(None),
@@ -230,17 +227,16 @@ impl Datastores {
         if !errors.is_empty() && on_error != ErrorOption::ContinueOnError {
             return Err(errors);
         }
-        let edits = diff(&old, &new);
-        author.access.check_edits(&edits)?;
-        if target == Datastore::Running {
-            self.refuse_if_partly_locked(&edits, author.session_id)?;
-        }
+        author.access.check_edits(&diff(&old, &new))?;
         if test == TestOption::TestOnly {
-            let valid = if target == Datastore::Candidate { core.running.running.clone() } else { old };
-            core.check(provider, &valid, &new)?;
+            let running = core.running.running.clone();
+            let new = core.check(provider, &running, &new)?;
+            if target == Datastore::Running {
+                self.refuse_if_partly_locked(&diff(&running, &new), author.session_id)?;
+            }
             return Ok((None, errors));
         }
-        Ok((self.install(&mut core, provider, target, new).await?, errors))
+        Ok((self.install(&mut core, provider, author, target, new).await?, errors))
     }
 
     /// `<copy-config>`. To copy running to startup no rights to their nodes are needed (RFC 8341 section 3.2.6).
@@ -259,13 +255,9 @@ impl Datastores {
             Err(tree) => tree,
         };
         if !saved {
-            let edits = diff(&self.tree(&core, target), &new);
-            author.access.check_edits(&edits)?;
-            if target == Datastore::Running {
-                self.refuse_if_partly_locked(&edits, author.session_id)?;
-            }
+            author.access.check_edits(&diff(&self.tree(&core, target), &new))?;
         }
-        self.install(&mut core, provider, target, new).await
+        self.install(&mut core, provider, author, target, new).await
     }
 
     pub async fn discard_changes(&self, author: Author<'_>) -> Result<(), RpcError> {
@@ -312,6 +304,7 @@ impl Datastores {
         &self,
         core: &mut Core,
         provider: &P,
+        author: Author<'_>,
         target: Datastore,
         new: Tree,
     ) -> Result<Option<Committed>, Vec<RpcError>> {
@@ -328,22 +321,26 @@ impl Datastores {
             Datastore::Running => {
                 let new = core.check(provider, &running, &new)?;
                 let awaiting = core.running.awaiting.clone();
-                Ok(Some(self.put(core, provider, new, Mark::Edits, awaiting).await?))
+                Ok(Some(self.put(core, provider, Some(author), new, Mark::Edits, awaiting).await?))
             }
         }
     }
 
-    /// Applies what is valid and hands it to the journal.
+    /// Applies what is valid and hands it to the journal. Partial locks stand in the way of an author; a rollback has none.
     async fn put<P: Provider>(
         &self,
         core: &mut Core,
         provider: &P,
+        author: Option<Author<'_>>,
         new: Tree,
         mark: Mark,
         awaiting: Option<Awaiting<Tree>>,
     ) -> Result<Committed, Vec<RpcError>> {
         let old = core.running.running.clone();
         let edits = diff(&old, &new);
+        if let Some(author) = author {
+            self.refuse_if_partly_locked(&edits, author.session_id)?;
+        }
         if edits.is_empty() && mark == Mark::Edits {
             return Ok(Committed { datastore: Datastore::Running, edits, durable: Durable::done() });
         }

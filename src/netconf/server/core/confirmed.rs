@@ -32,9 +32,7 @@ impl Datastores {
         let old = core.running.running.clone();
         let (step, next) = confirm::commit(core.running.awaiting.as_ref(), wish, author.session_id, &old, now)?;
         let new = self.tree(&core, Datastore::Candidate);
-        let edits = diff(&old, &new);
-        author.access.check_edits(&edits)?;
-        self.refuse_if_partly_locked(&edits, author.session_id)?;
+        author.access.check_edits(&diff(&old, &new))?;
         let new = core.check(provider, &old, &new)?;
         let mark = match step {
             Step::Plain => Mark::Edits,
@@ -42,7 +40,7 @@ impl Datastores {
             Step::Complete => Mark::ConfirmingCommit,
         };
         let candidate = core.candidate.clone();
-        let Committed { edits, durable, .. } = self.put(&mut core, provider, new, mark, next).await?;
+        let Committed { edits, durable, .. } = self.put(&mut core, provider, Some(author), new, mark, next).await?;
         self.set_candidate(&mut core, None);
         drop(core);
         if let Err(error) = self.wait(provider, durable).await {
@@ -121,13 +119,14 @@ impl Datastores {
         let Some(awaiting) = &core.running.awaiting else { return Ok(Vec::new()) };
         let before = awaiting.before.clone();
         // It was valid and in force: neither the modules nor the provider are asked again.
-        let Committed { edits, durable, .. } = match self.put(&mut core, provider, before, Mark::Rollback, None).await {
-            Ok(committed) => committed,
-            Err(errors) => {
-                let reason = errors.first().map(|error| error.to_string()).unwrap_or_default();
-                return Err(RpcError::rollback_failed(format!("The device did not go back: {reason}")));
-            }
-        };
+        let Committed { edits, durable, .. } =
+            match self.put(&mut core, provider, None, before, Mark::Rollback, None).await {
+                Ok(committed) => committed,
+                Err(errors) => {
+                    let reason = errors.first().map(|error| error.to_string()).unwrap_or_default();
+                    return Err(RpcError::rollback_failed(format!("The device did not go back: {reason}")));
+                }
+            };
         drop(core);
         self.wait(provider, durable).await?;
         Ok(edits)

@@ -30,7 +30,7 @@ impl Datastores {
         }
         // RFC 5717 section 2.4: a partial lock, whoever holds it.
         if target == Datastore::Running
-            && let Some(lock) = self.partial_locks().values().next()
+            && let Some(lock) = self.partial_locks().first()
         {
             let message = format!("Part of running is locked by session {}.", lock.session_id);
             return Err(RpcError::lock_denied(lock.session_id, message));
@@ -71,7 +71,7 @@ impl Datastores {
             locks.remove(&datastore);
             self.after_unlock(&mut core, datastore);
         }
-        self.partial_locks().retain(|_, lock| lock.session_id != session_id);
+        self.partial_locks().release(session_id);
     }
 
     /// The holders of locks.

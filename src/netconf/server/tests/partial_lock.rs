@@ -152,3 +152,62 @@ async fn what_cannot_be_locked_is_told() {
     }
     assert_eq!(refused("/fx:servers").await.0, ErrorTag::ResourceDenied);
 }
+
+/// A node stays locked while it is not there (RFC 5717 section 2.4.1), also for whoever creates it with what is around it.
+#[tokio::test]
+async fn what_was_deleted_stays_locked() {
+    let (_bench, one, two) = set_up().await;
+    lock(&one, "/fx:servers/fx:server[fx:name='a']").await.unwrap();
+    let none = format!("<servers xmlns=\"urn:fixture\" xmlns:nc=\"{BASE_NAMESPACE}\" nc:operation=\"remove\"/>");
+    set(&one, Datastore::Running, &none).await.unwrap();
+    let again = servers(&[server("a", ""), server("c", "")]);
+    let error = first(set(&two, Datastore::Running, &again).await.unwrap_err());
+    assert_eq!((error.tag, error.app_tag.as_deref()), (ErrorTag::InUse, Some("locked")), "{error}");
+    // The same around it is nobody's.
+    set(&two, Datastore::Running, &servers(&[server("c", "")])).await.unwrap();
+    set(&one, Datastore::Running, &again).await.unwrap();
+}
+
+/// What a `when` would remove is locked as well: an edit of another node must not take it away.
+#[tokio::test]
+async fn what_an_edit_removes_by_a_condition_is_locked() {
+    let (_bench, one, two) = set_up().await;
+    let weighty = servers(&[server("a", "<port>80</port><weight>3</weight>")]);
+    set(&one, Datastore::Running, &weighty).await.unwrap();
+    lock(&one, "/fx:servers/fx:server[fx:name='a']/fx:weight").await.unwrap();
+    let before = running(&two).await;
+    let port = servers(&[server("a", "<port>22</port>")]);
+    let refused = set(&two, Datastore::Running, &port).await;
+    assert_eq!(running(&two).await, before, "{refused:?}");
+    assert_eq!(first(refused.unwrap_err()).tag, ErrorTag::InUse);
+}
+
+/// Whatever the operation; and as long as one of a session's locks holds the node.
+#[tokio::test]
+async fn every_way_to_running_is_barred_but_a_rollback() {
+    let (_bench, one, two) = set_up().await;
+    let outer = lock(&one, "/fx:servers").await.unwrap();
+    let inner = lock(&one, "/fx:servers/fx:server[fx:name='a']").await.unwrap();
+    one.partial_unlock(outer).await.unwrap();
+    let port = servers(&[server("a", "<port>2</port>")]);
+    let test_only = EditConfig::new(Datastore::Running, port.as_str()).test_option("test-only");
+    for refused in [
+        two.edit_config(&test_only).await,
+        two.edit_data(client::NmdaDatastore::Running, &port, None).await,
+        two.replace_config(&Datastore::Running, &port).await,
+        two.replace_config(&Datastore::Running, "").await,
+    ] {
+        assert_eq!(first(refused.unwrap_err()).tag, ErrorTag::InUse);
+    }
+    // What does not touch it passes: here the whole of running is replaced, and the entry stays as it is.
+    two.replace_config(&Datastore::Running, &servers(&[server("a", ""), server("d", "")])).await.unwrap();
+    // The holder's own confirmed commit, which another session takes back.
+    set(&one, Datastore::Candidate, &port).await.unwrap();
+    let persistent = client::CommitConfirmed { persist: Some("p".into()), ..Default::default() };
+    one.commit_confirmed(&persistent).await.unwrap();
+    assert!(running(&two).await.contains("<port>2</port>"));
+    two.cancel_commit(Some("p")).await.unwrap();
+    assert!(!running(&two).await.contains("<port>2</port>"));
+    one.partial_unlock(inner).await.unwrap();
+    set(&two, Datastore::Running, &port).await.unwrap();
+}
