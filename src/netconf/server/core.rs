@@ -36,6 +36,7 @@ use super::operation::parameters::Datastore;
 use super::provider::Provider;
 use super::record::StateDirectory;
 use crate::error::RpcError;
+use crate::yang::defaults;
 use crate::yang::diff::{Edit, diff};
 use crate::yang::edit::Operation;
 use crate::yang::schema::Schema;
@@ -123,6 +124,9 @@ impl Datastores {
         initial: &Tree,
         boot: Boot,
     ) -> Result<Datastores, RecoveryError> {
+        let mut initial = initial.clone();
+        defaults::complete_all(&schema, None, initial.root_mut());
+        let initial = &initial;
         let (mut journal, recovered) = Journal::open(state)?;
         if let Some(note) = &recovered.note {
             tracing::warn!("{note}");

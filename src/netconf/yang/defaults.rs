@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::schema::{NodeId, NodeKind, Schema};
-use super::tree::{Content, Inner};
+use super::tree::{Content, Inner, Key};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -13,6 +13,26 @@ pub enum Scope {
     Config,
     /// Input and output of an operation, and notifications.
     Operation,
+}
+
+/// Adds all defaults that a configuration lacks which was not read as one, but made from JSON or values.
+pub fn complete_all(schema: &Schema, parent: Option<NodeId>, inner: &mut Inner) {
+    complete(schema, parent, inner, Scope::Config);
+    let nodes: Vec<NodeId> = inner.iter().map(|child| child.node).filter(|&id| schema.node(id).config).collect();
+    for id in nodes {
+        match inner.get_mut(id).map(|child| &mut child.content) {
+            Some(Content::Container(inside)) => complete_all(schema, Some(id), inside),
+            Some(Content::List(list)) => {
+                let keys: Vec<Key> = list.iter().filter_map(|(key, _)| key.cloned()).collect();
+                for key in keys {
+                    if let Some(entry) = list.get_mut(&key) {
+                        complete_all(schema, Some(id), entry);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Adds the defaults that the children of `parent` lack, and takes away those of cases no longer chosen.

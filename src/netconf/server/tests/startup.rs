@@ -106,3 +106,22 @@ async fn startup_is_valid_and_its_changes_are_told() {
     };
     assert!(change.contains("<datastore>startup</datastore>") && change.contains(">/fixture:system<"), "{change}");
 }
+
+/// What a device begins with is made of values, without the defaults that an edit brings along.
+#[tokio::test]
+async fn the_first_configuration_has_its_defaults() {
+    #[derive(serde::Serialize)]
+    struct Server {
+        name: String,
+    }
+    let bench = start().await;
+    let schema = bench.server.shared().schema.clone();
+    let initial = tree_at(&schema, "/fixture:servers/server[name='a']", &Server { name: "a".into() }).unwrap();
+    assert_eq!(initial.value("/fixture:servers/server[name='a']/port"), None);
+    let directory = tempfile::tempdir().unwrap();
+    let state = crate::server::record::StateDirectory::open(directory.path()).unwrap();
+    let datastores = crate::server::core::Datastores::open(schema, &state, &initial, Boot::Running).unwrap();
+    let running = &datastores.version().running;
+    assert_eq!(running.value("/fixture:servers/server[name='a']/port").unwrap().text(), "22");
+    assert_eq!(running.value("/fixture:system/mtu").unwrap().text(), "1500");
+}

@@ -32,6 +32,7 @@ const BOUNDS: Source = Source {
           leaf from { type leafref { path "../../port/name"; } mandatory true; }
           leaf slot { type leafref { path "../../port[name = current()/../from]/slot"; } }
         }
+        leaf active { type leafref { path "../port/name"; } must "../port[name = current()]/role = 'up'"; }
         leaf-list tag { type string; max-elements 2; must "string-length(.) < 3"; }
         choice way {
           case x { when "mode = 'b'"; leaf x { type uint8; default 1; } }
@@ -89,6 +90,7 @@ fn part() -> impl Strategy<Value = String> {
         1 => (4..24u8).prop_map(|n| format!("<fast><rate>{n}</rate></fast>")),
         1 => Just("<fast nc:operation=\"remove\"/>".to_owned()),
         1 => Just("<note>n</note>".to_owned()),
+        2 => prop_oneof![Just("p"), Just("q"), Just("r")].prop_map(|name| format!("<active>{name}</active>")),
         1 => prop_oneof![Just("t"), Just("tt"), Just("ttt"), Just("u")].prop_map(|tag| format!("<tag>{tag}</tag>")),
         1 => prop_oneof![Just("t"), Just("tt")].prop_map(|tag| format!("<tag nc:operation=\"remove\">{tag}</tag>")),
         1 => prop_oneof![Just("<x>4</x>"), Just("<y>4</y>"), Just("<z/>"), Just("<z><must-be>1</must-be></z>"),
