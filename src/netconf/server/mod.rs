@@ -14,6 +14,7 @@ pub mod monitoring;
 pub mod nacm;
 pub mod operation;
 pub mod provider;
+pub mod push;
 pub mod record;
 pub mod session;
 pub mod stream;
@@ -90,6 +91,8 @@ pub struct Shared<P> {
     library: Tree,
     start_time: String,
     pub stream: stream::Stream,
+    /// Who hears of changes of state.
+    pub(in crate::server) hub: Arc<push::hub::Hub>,
     /// Where this server's own events go, beside the provider's.
     pub(in crate::server) events: EventSender,
 }
@@ -139,6 +142,7 @@ impl<P: Provider> Server<P> {
         let capabilities = capabilities(&schema, &urls);
         let library = monitoring::library(&schema, &capabilities)?;
         let (events, queue) = EventSender::channel();
+        let hub: Arc<push::hub::Hub> = Arc::default();
         let shared = Arc::new(Shared {
             schema: schema.clone(),
             provider,
@@ -152,10 +156,11 @@ impl<P: Provider> Server<P> {
             start_time: now(),
             stream,
             events: events.clone(),
+            hub: hub.clone(),
         });
         shared.provider.start(events);
         tokio::spawn(event::take_back_in_time(Arc::downgrade(&shared), shared.datastores.timer()));
-        tokio::spawn(event::publish(schema, publisher, queue));
+        tokio::spawn(event::publish(schema, publisher, queue, hub));
         Ok(Server(shared))
     }
 
@@ -244,6 +249,18 @@ impl<P: Provider> Shared<P> {
     /// Running with the state that the selection reaches. With `origins`, configuration that is not running's tells where
     /// it comes from: it is the system's unless the provider knows better.
     pub async fn operational(&self, selection: &Selection, origins: bool) -> Result<Tree, RpcError> {
+        match self.operational_so_far(selection, origins).await? {
+            (tree, None) => Ok(tree),
+            (_, Some(missing)) => Err(missing),
+        }
+    }
+
+    /// As [`Shared::operational`]; where the device does not tell its state, what there is without it, and why.
+    pub async fn operational_so_far(
+        &self,
+        selection: &Selection,
+        origins: bool,
+    ) -> Result<(Tree, Option<RpcError>), RpcError> {
         let join = |tree: Tree, part: &Tree| {
             if origins { tree.merged_as(part, Origin::System) } else { tree.merged(part) }
         };
@@ -274,8 +291,11 @@ impl<P: Provider> Shared<P> {
             tree = join(tree, &event::streams(&self.schema, &self.stream).map_err(inside)?);
         }
         let state = tokio::time::timeout(STATE_TIMEOUT, self.provider.state(selection)).await;
-        let state = state.map_err(|_| RpcError::operation_failed("The device did not report its state in time."))??;
-        Ok(join(tree, &state))
+        let late = |_| Err(RpcError::operation_failed("The device did not report its state in time."));
+        Ok(match state.unwrap_or_else(late) {
+            Ok(state) => (join(tree, &state), None),
+            Err(missing) => (tree, Some(missing)),
+        })
     }
 
     /// An operation of the provider, under a timeout.
