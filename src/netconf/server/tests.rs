@@ -5,6 +5,7 @@ mod copy_config;
 mod edit;
 mod nmda;
 mod partial_lock;
+mod push;
 mod startup;
 mod url;
 mod xpath;
