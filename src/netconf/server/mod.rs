@@ -14,6 +14,7 @@ pub mod monitoring;
 pub mod nacm;
 pub mod operation;
 pub mod provider;
+pub mod push;
 pub mod record;
 pub mod session;
 pub mod stream;
@@ -95,6 +96,8 @@ pub struct Shared<P> {
     start_time: String,
     pub streams: Streams,
     pub subscriptions: Arc<Registry>,
+    /// Who hears of changes of state.
+    pub(in crate::server) hub: Arc<push::hub::Hub>,
     /// Where this server's own events go, beside the provider's.
     pub(in crate::server) events: EventSender,
 }
@@ -120,6 +123,7 @@ pub fn base_modules(builder: SchemaBuilder) -> SchemaBuilder {
         .module("notifications", None, &[])
         .module("nc-notifications", None, &[])
         .module("ietf-subscribed-notifications", None, &["encode-xml", "replay", "subtree", "xpath"])
+        .module("ietf-yang-push", None, &["on-change"])
 }
 
 impl<P: Provider> Clone for Server<P> {
@@ -144,6 +148,7 @@ impl<P: Provider> Server<P> {
         let capabilities = capabilities(&schema, &urls);
         let library = monitoring::library(&schema, &capabilities)?;
         let (events, queue) = EventSender::channel();
+        let hub: Arc<push::hub::Hub> = Arc::default();
         let shared = Arc::new(Shared {
             schema: schema.clone(),
             provider,
@@ -158,10 +163,11 @@ impl<P: Provider> Server<P> {
             streams: Streams::new(&schema, stream),
             subscriptions: Arc::default(),
             events: events.clone(),
+            hub: hub.clone(),
         });
         shared.provider.start(events);
         tokio::spawn(event::take_back_in_time(Arc::downgrade(&shared), shared.datastores.timer()));
-        tokio::spawn(event::publish(schema, publisher, queue));
+        tokio::spawn(event::publish(schema, publisher, queue, hub));
         Ok(Server(shared))
     }
 
@@ -250,6 +256,18 @@ impl<P: Provider> Shared<P> {
     /// Running with the state that the selection reaches. With `origins`, configuration that is not running's tells where
     /// it comes from: it is the system's unless the provider knows better.
     pub async fn operational(&self, selection: &Selection, origins: bool) -> Result<Tree, RpcError> {
+        match self.operational_so_far(selection, origins).await? {
+            (tree, None) => Ok(tree),
+            (_, Some(missing)) => Err(missing),
+        }
+    }
+
+    /// As [`Shared::operational`]; where the device does not tell its state, what there is without it, and why.
+    pub async fn operational_so_far(
+        &self,
+        selection: &Selection,
+        origins: bool,
+    ) -> Result<(Tree, Option<RpcError>), RpcError> {
         let join = |tree: Tree, part: &Tree| {
             if origins { tree.merged_as(part, Origin::System) } else { tree.merged(part) }
         };
@@ -286,8 +304,11 @@ impl<P: Provider> Shared<P> {
             tree = join(tree, &self.subscriptions.to_tree(&self.schema).map_err(inside)?);
         }
         let state = tokio::time::timeout(STATE_TIMEOUT, self.provider.state(selection)).await;
-        let state = state.map_err(|_| RpcError::operation_failed("The device did not report its state in time."))??;
-        Ok(join(tree, &state))
+        let late = |_| Err(RpcError::operation_failed("The device did not report its state in time."));
+        Ok(match state.unwrap_or_else(late) {
+            Ok(state) => (join(tree, &state), None),
+            Err(missing) => (tree, Some(missing)),
+        })
     }
 
     /// An operation of the provider, under a timeout.

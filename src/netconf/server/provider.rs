@@ -35,6 +35,13 @@ pub trait Provider: Send + Sync + 'static {
     /// system, unless [`Tree::with_origin`] says otherwise (RFC 8342 section 5.3.4).
     fn state(&self, want: &Selection) -> impl Future<Output = Result<Tree, RpcError>> + Send;
 
+    /// Whether [`Event::Changed`] tells every change of this state node. On-change subscriptions leave out what does not
+    /// (RFC 8641 section 3.10). Of configuration the server knows by itself.
+    fn reports_changes(&self, node: crate::yang::NodeId) -> bool {
+        let _ = node;
+        false
+    }
+
     /// Performs an RPC or action of the schema. `operation` holds the RPC with its input, validated and with
     /// defaults; an action's stands at its place in the data tree. The reply holds the same node with its output.
     fn call(

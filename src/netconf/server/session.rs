@@ -399,6 +399,10 @@ impl<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send> Session<'_, P, S>
                 head.write_ok(out);
                 self.subscriptions.modify(*modification);
             }
+            Ok(Outcome::Resync(id)) => {
+                head.write_ok(out);
+                self.subscriptions.resync(id);
+            }
             Ok(Outcome::Unsubscribed(id)) => {
                 head.write_ok(out);
                 self.subscriptions.delete(id);

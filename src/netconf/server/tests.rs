@@ -8,6 +8,7 @@ mod hello;
 mod instrumentation;
 mod nmda;
 mod partial_lock;
+mod push;
 mod sessions;
 mod startup;
 mod subscriptions;
