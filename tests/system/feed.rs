@@ -93,7 +93,7 @@ async fn writers_of_a_fifo_come_and_go_and_a_bad_line_ends_nothing() {
     for wanted in [
         "line 3, skipped: column 2",
         "line 4, skipped: /device:device/port[1]/up",
-        "line 7, skipped: data-missing at /device:device",
+        "line 7, skipped: missing-element at /device:device",
     ] {
         assert!(log.contains(&format!("feed fifo, {wanted}")), "{wanted}: {log}");
     }
