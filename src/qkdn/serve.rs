@@ -57,8 +57,17 @@ pub struct Args {
     /// The certificates, in PEM, of those who may vouch for these hosts; the system's where none are given
     #[arg(long, value_name = "FILE", requires = "url_allow")]
     url_ca: Option<PathBuf>,
-    /// A device to simulate: notifications and state as JSON lines, from a file, a FIFO, or - for standard input
-    #[arg(long, value_name = "FILE|-")]
+    /// A device to simulate: its notifications and state as JSON lines, from a file, a FIFO, or - for standard input
+    ///
+    /// Each line is one JSON object with one member, the data as RFC 7951 has it. Merged into the
+    /// operational state, deleted from it, and sent to subscribers:
+    ///   {"operational": {"example:lamp": {"temperature": 70}}}
+    ///   {"delete": "/example:lamp/temperature"}
+    ///   {"notification": {"example:overheated": {"by": 10}}}
+    /// A bad line is logged with its number, and skipped. A FIFO is held open:
+    ///   mkfifo lamp.feed; qkdn serve … --feed lamp.feed &
+    ///   echo '{"delete": "/example:lamp/temperature"}' > lamp.feed
+    #[arg(long, value_name = "FILE|-", verbatim_doc_comment)]
     feed: Option<PathBuf>,
 }
 

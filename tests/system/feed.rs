@@ -2,15 +2,17 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use netconf::client::{CreateSubscription, Filter, NotificationEvent, Notifications, Options, Session, SessionConfig};
-use netconf::transport::ssh::connect;
+use netconf::transport::ssh::{Credential, Target, connect};
 
 use crate::bad_input::refusal;
-use crate::program::Program;
+use crate::program::{Program, qkdn};
 
 const DEVICE: &str = r#"module device { yang-version 1.1; namespace urn:device; prefix d; revision 2026-01-01;
   container device {
@@ -93,7 +95,7 @@ async fn writers_of_a_fifo_come_and_go_and_a_bad_line_ends_nothing() {
     for wanted in [
         "line 3, skipped: column 2",
         "line 4, skipped: /device:device/port[1]/up",
-        "line 7, skipped: missing-element at /device:device",
+        "line 7, skipped: /device:device/device:port[device:name='a']/device:flap/device:count: Mandatory node",
     ] {
         assert!(log.contains(&format!("feed fifo, {wanted}")), "{wanted}: {log}");
     }
@@ -178,4 +180,48 @@ fn a_feed_that_cannot_be_read_keeps_the_server_from_starting() {
     assert!(line.contains("--feed nowhere: no such file") && line.contains("mkfifo nowhere"), "{line}");
     let line = with(".");
     assert!(line.contains("--feed .: a directory"), "{line}");
+}
+
+/// Processes that end with the test, however that ends: a script that is killed cannot end what it has started.
+struct Group(u32);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // Where all have ended there is nothing to kill.
+        let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", self.0)]).stderr(Stdio::null()).status();
+    }
+}
+
+/// The example of docs/serve.md does what it says.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shell_script_is_a_device() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/lamp/simulate.sh");
+    let mut command = Command::new(script);
+    command
+        .process_group(0)
+        .arg(directory.path())
+        .arg("127.0.0.1:0")
+        .env("QKDN", qkdn())
+        .env("TICK", "0.1")
+        .env("TZ", "UTC");
+    let mut program = Program::run(directory.path(), command);
+    let _group = Group(program.id());
+    let key = russh::keys::load_secret_key(directory.path().join("admin"), None).unwrap();
+    let target = Target { credential: Credential::Key(Arc::new(key)), ..program.target() };
+    let (session, mut notifications) =
+        Session::open(connect(&target).await.unwrap(), SessionConfig::default()).await.unwrap();
+    let filter =
+        Some(Filter::Subtree("<lamp xmlns=\"urn:example:lamp\"/><overheated xmlns=\"urn:example:lamp\"/>".into()));
+    session.create_subscription(&CreateSubscription { filter, ..CreateSubscription::default() }).await.unwrap();
+    // Whichever of the two the subscription came between.
+    let (first, second) = (next(&mut notifications).await, next(&mut notifications).await);
+    let both = format!("{first}{second}");
+    assert!(both.contains("<overheated xmlns=\"urn:example:lamp\"><temperature>70</temperature>"), "{both}");
+    assert!(both.contains("<bulb><position>2</position><broken><reason>too hot</reason></broken></bulb>"), "{both}");
+    let filter = Some(Filter::Subtree("<lamp xmlns=\"urn:example:lamp\"/>".into()));
+    let shown = session.get(&Options { filter, ..Options::default() }).await.unwrap().text().to_owned();
+    assert!(shown.contains("<bulb><position>1</position>") && shown.contains("<temperature>"), "{shown}");
+    assert!(!program.log().contains("skipped"), "{}", program.log());
+    assert!(program.terminate(PATIENCE).success());
 }

@@ -87,6 +87,10 @@ impl Program {
         self.child.wait().unwrap();
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends it as an operator does, by SIGTERM.
     pub fn terminate(&mut self, patience: Duration) -> ExitStatus {
         assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());

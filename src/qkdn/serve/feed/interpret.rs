@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use netconf::error::RpcError;
 use netconf::server::provider::Event;
 use netconf::yang::diff;
 use netconf::yang::json;
@@ -67,7 +68,7 @@ impl Interpreter {
         let tree = self.read(value)?;
         let node = self.notification_in(&tree)?;
         let checked = self.validator.validate(&tree, node, running, &self.state);
-        checked.map_err(|errors| faults(errors.iter().map(ToString::to_string)))?;
+        checked.map_err(|errors| faults(errors.iter().map(place_and_reason)))?;
         Ok(Event::Notification(tree))
     }
 
@@ -196,6 +197,14 @@ fn member(line: &str) -> Result<(String, &str), String> {
     match value.filter(|_| is_string) {
         Some(value) => Ok(((*name).clone(), value.trim())),
         None => Err(format!("a line is one JSON object, {FORMS}")),
+    }
+}
+
+/// As the reader of JSON tells of its own.
+fn place_and_reason(error: &RpcError) -> String {
+    match (&error.path, &error.message) {
+        (Some(path), Some(message)) => format!("{}: {message}", path.text),
+        _ => error.to_string(),
     }
 }
 
