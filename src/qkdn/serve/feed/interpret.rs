@@ -21,6 +21,9 @@ const FORMS: &str = r#"{"notification": {…}}, {"operational": {…}} or {"dele
 /// What is told of one line, at most: the first faults are what to mend, and a log line stays a line.
 const FAULTS: usize = 5;
 
+/// Characters of that, at most: a value at fault can be as long as a line.
+const REASON: usize = 1000;
+
 /// The server knows these better than any feed: state of its own, and the notifications of its subscriptions.
 const SERVERS_OWN: [&str; 6] = [
     "ietf-netconf-acm",
@@ -51,6 +54,10 @@ impl Interpreter {
     /// What is to be told, if anything: a notification, or what of [`Interpreter::state`] has changed. A line that is
     /// refused has changed nothing; the error says why, and what is wanted.
     pub fn take(&mut self, line: &str, running: &Tree) -> Result<Option<Event>, String> {
+        self.interpret(line, running).map_err(|reason| one_line(&reason))
+    }
+
+    fn interpret(&mut self, line: &str, running: &Tree) -> Result<Option<Event>, String> {
         let (name, value) = member(line)?;
         match name.as_str() {
             "notification" => self.notification(value, running).map(Some),
@@ -208,10 +215,18 @@ fn place_and_reason(error: &RpcError) -> String {
     }
 }
 
-/// On one line.
+fn one_line(reason: &str) -> String {
+    let printed = |c: char| if c.is_control() { ' ' } else { c };
+    let mut line: String = reason.chars().take(REASON).map(printed).collect();
+    if reason.chars().nth(REASON).is_some() {
+        line.push('…');
+    }
+    line
+}
+
 fn faults(faults: impl ExactSizeIterator<Item = String>) -> String {
     let more = faults.len().saturating_sub(FAULTS);
-    let mut text = faults.take(FAULTS).collect::<Vec<_>>().join("; ").replace(['\n', '\r'], " ");
+    let mut text = faults.take(FAULTS).collect::<Vec<_>>().join("; ");
     if more > 0 {
         text.push_str(&format!("; and {more} more"));
     }

@@ -185,6 +185,18 @@ fn a_bad_line_changes_nothing_and_the_reason_says_what_to_do() {
 }
 
 #[test]
+fn a_reason_is_one_short_line_however_long_the_value() {
+    let mut device = device();
+    for value in [format!("\\n{}", "é".repeat(100_000)), "\\r\\n".repeat(100_000)] {
+        let line = format!(r#"{{"operational":{{"device:device":{{"health":{{"temperature":"{value}"}}}}}}}}"#);
+        for line in [line, format!(r#"{{"delete":"{value}"}}"#), format!(r#"{{"{value}":1}}"#)] {
+            let reason = take(&mut device, &line).unwrap_err();
+            assert!(reason.chars().count() <= 1001 && !reason.contains(char::is_control), "{reason:?}");
+        }
+    }
+}
+
+#[test]
 fn lines_are_numbered_and_bounded() {
     let input = b"first\n\n  \r\n0123456789\n01234567890\nafter\n\xff\nlast".as_slice();
     let mut lines = Lines::up_to(10, input);
