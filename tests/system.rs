@@ -13,6 +13,8 @@ mod contact;
 mod demo;
 #[path = "system/faults.rs"]
 mod faults;
+#[path = "system/feed.rs"]
+mod feed;
 #[path = "system/foreign.rs"]
 mod foreign;
 #[path = "system/kill.rs"]

@@ -63,6 +63,9 @@ enum Bench {
         /// Measure netconfd alone
         #[arg(long)]
         only_netconfd: bool,
+        /// Measure a part alone: requests, edits, set-ups, idle, large, limits, changes or feed
+        #[arg(long, value_name = "PART")]
+        only: Option<String>,
     },
     /// A generated network under one manager: time to operational, memory, CPU at rest, fault to alarm, restart
     Network {
@@ -83,8 +86,8 @@ fn main() -> ExitCode {
         Task::Yang => Ok(lint::run_all(workspace::in_ci())),
         Task::Demo { arguments } => demo::run_demo(&arguments).map(|()| true),
         Task::Coverage { html } => coverage::run_coverage(html).map(|()| true),
-        Task::Bench { what: Bench::Netconf { seconds, only_netconfd } } => {
-            bench::netconf(seconds, only_netconfd).map(|()| true)
+        Task::Bench { what: Bench::Netconf { seconds, only_netconfd, only } } => {
+            bench::netconf(seconds, only_netconfd, only.as_deref()).map(|()| true)
         }
         Task::Bench { what: Bench::Network { agents, binary } } => {
             bench::network(agents, binary.as_deref()).map(|()| true)

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -96,6 +96,8 @@ impl Server for Netconfd {
             .arg(format!("--port={}", address.port()))
             .arg(format!("--target={}", target.name()))
             .args(["--access-control=off", "--no-startup", "--log-level=error", "--max-sessions=512"])
+            // Its own limits of ten notifications a second to each subscriber, and of a thousand kept.
+            .args(["--max-burst=0", "--eventlog-size=1000000"])
             .env("HOME", directory);
         let netconfd = Running::new(&mut netconfd, directory)?;
         let mut sshd = daemon("sshd")?;
@@ -133,6 +135,7 @@ impl Server for Netconfd {
 pub struct Ours {
     qkdn: Running,
     address: SocketAddr,
+    feed: PathBuf,
 }
 
 impl Server for Ours {
@@ -151,9 +154,12 @@ impl Server for Ours {
         }
         command.args(["--superuser", "admin", "--host-key"]).arg(directory.join("host-key"));
         command.arg("--state-dir").arg(directory.join("state"));
+        let feed = directory.join("feed");
+        output(Command::new("mkfifo").arg(&feed))?;
+        command.arg("--feed").arg(&feed);
         let mut qkdn = Running::new(&mut command, directory)?;
         qkdn.await_greeting(address)?;
-        Ok(Self { qkdn, address })
+        Ok(Self { qkdn, address, feed })
     }
 
     fn address(&self) -> String {
@@ -169,7 +175,7 @@ impl Server for Ours {
     }
 
     fn load_options(&self) -> Vec<String> {
-        vec!["--superuser".to_owned(), "admin".to_owned()]
+        vec!["--superuser".to_owned(), "admin".to_owned(), format!("--feed={}", self.feed.display())]
     }
 
     fn stop(self) -> Outcome {
@@ -181,7 +187,7 @@ impl Server for Ours {
 pub struct Running {
     child: Child,
     name: String,
-    log: std::path::PathBuf,
+    log: PathBuf,
 }
 
 impl Running {
