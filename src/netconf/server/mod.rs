@@ -13,12 +13,16 @@ pub mod journal;
 pub mod monitoring;
 pub mod nacm;
 pub mod operation;
+pub mod overload;
 pub mod provider;
+mod receive;
 pub mod record;
 pub mod session;
 pub mod stream;
+mod turn;
 pub mod url;
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +34,7 @@ use self::core::{Author, Committed, Datastores, RecoveryError, Version};
 use self::monitoring::Statistics;
 use self::nacm::UserAccess;
 use self::operation::Request;
+use self::overload::{Overload, OverloadOptions};
 use self::provider::{EventSender, Operation, Provider, Requester};
 use self::session::Sessions;
 use self::url::{Url, UrlError, UrlOptions, Urls};
@@ -58,6 +63,7 @@ pub struct Options {
     pub boot: Boot,
     /// What `<url>` can name; see [`UrlOptions::modules`].
     pub urls: UrlOptions,
+    pub overload: OverloadOptions,
 }
 
 /// Why a server does not start. One line, with what to do.
@@ -83,6 +89,7 @@ pub struct Shared<P> {
     pub datastores: Datastores,
     pub sessions: Sessions,
     pub statistics: Statistics,
+    pub overload: Overload,
     options: Options,
     pub urls: Urls,
     capabilities: Vec<String>,
@@ -145,6 +152,7 @@ impl<P: Provider> Server<P> {
             datastores,
             sessions: Sessions::default(),
             statistics: Statistics::default(),
+            overload: Overload::new(options.overload.clone()),
             options,
             urls,
             capabilities,
@@ -278,8 +286,14 @@ impl<P: Provider> Shared<P> {
         Ok(join(tree, &state))
     }
 
+    /// Requests accepted per second and session: the provider's bound, or else the one of the options.
+    fn request_rate(&self) -> Option<NonZeroU32> {
+        self.provider.request_rate().or(self.overload.options.request_rate)
+    }
+
     /// An operation of the provider, under a timeout.
     pub async fn call(&self, operation: Operation, who: &Requester) -> Result<Option<Tree>, RpcError> {
+        let _place = self.overload.place(&self.overload.calls, &who.user).await?;
         match tokio::time::timeout(CALL_TIMEOUT, self.provider.call(operation, who)).await {
             Ok(reply) => reply,
             Err(_) => {
@@ -296,6 +310,13 @@ impl<P: Provider> Request<'_, P> {
         let text = url.read().await?;
         let document = Document::parse(&text, &Limits::default());
         edit::read_config(&self.shared.schema, url::config(url, &document)?)
+    }
+
+    /// [`Shared::operational`], with a place among those who read the state of the device.
+    pub async fn operational(&self, selection: &Selection, origins: bool) -> Result<Tree, RpcError> {
+        let overload = &self.shared.overload;
+        let _place = overload.place(&overload.state_reads, &self.requester.user).await?;
+        self.shared.operational(selection, origins).await
     }
 
     pub fn author(&self) -> Author<'_> {
