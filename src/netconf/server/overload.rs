@@ -7,7 +7,6 @@
 
 mod bucket;
 mod gate;
-mod seldom;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -16,9 +15,9 @@ use std::time::Duration;
 
 pub use bucket::Bucket;
 pub use gate::{Full, Gate, Place};
-pub use seldom::Seldom;
 
 use crate::error::{ErrorType, RpcError};
+use crate::seldom::Seldom;
 
 /// Sessions of one user at once. Far more than any management system holds towards one server, and few enough that one login
 /// cannot take the places and the memory of all others.
@@ -71,7 +70,7 @@ pub struct Overload {
     pub calls: Arc<Gate>,
     pub evaluations: Arc<Gate>,
     /// Of the line that says so.
-    pub sessions_refused: Seldom,
+    pub(in crate::server) sessions_refused: Seldom,
     shed: AtomicU64,
 }
 

@@ -1,10 +1,10 @@
-//! Places, tokens and seldom lines.
+//! Places and tokens.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Bucket, Full, Gate, Place, Seldom};
+use super::{Bucket, Full, Gate, Place};
 
 fn user(name: &str) -> Arc<str> {
     name.into()
@@ -93,13 +93,4 @@ async fn patience_ends() {
     assert_eq!(start.elapsed().as_secs(), 10);
     drop(held);
     gate.enter(&who).await.unwrap();
-}
-
-#[test]
-fn a_line_is_told_once_in_ten_seconds_with_what_was_not_told() {
-    let seldom = Seldom::new();
-    let start = Instant::now();
-    let told: Vec<_> =
-        [0, 1, 9_999, 10_000, 10_001, 30_000].map(|ms| seldom.tell_at(start + Duration::from_millis(ms))).into();
-    assert_eq!(told, [Some(0), None, None, Some(2), None, Some(1)]);
 }

@@ -26,7 +26,7 @@ impl Seldom {
         self.tell_at(Instant::now())
     }
 
-    pub(super) fn tell_at(&self, now: Instant) -> Option<u64> {
+    fn tell_at(&self, now: Instant) -> Option<u64> {
         let mut told = self.0.lock().expect("nothing panics under this lock");
         if told.last.is_some_and(|last| now.saturating_duration_since(last) < EVERY) {
             told.untold += 1;
@@ -34,5 +34,18 @@ impl Seldom {
         }
         told.last = Some(now);
         Some(std::mem::take(&mut told.untold))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_told_once_in_ten_seconds_with_what_was_not_told() {
+        let seldom = Seldom::new();
+        let start = Instant::now();
+        let told = [0, 1, 9_999, 10_000, 10_001, 30_000].map(|ms| seldom.tell_at(start + Duration::from_millis(ms)));
+        assert_eq!(told, [Some(0), None, None, Some(2), None, Some(1)]);
     }
 }
