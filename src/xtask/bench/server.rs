@@ -151,6 +151,8 @@ impl Server for Ours {
         }
         command.args(["--superuser", "admin", "--host-key"]).arg(directory.join("host-key"));
         command.arg("--state-dir").arg(directory.join("state"));
+        // All of the sessions are one user's.
+        command.args(["--sessions-per-user", "8192"]);
         let mut qkdn = Running::new(&mut command, directory)?;
         qkdn.await_greeting(address)?;
         Ok(Self { qkdn, address })
