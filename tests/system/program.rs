@@ -66,6 +66,18 @@ impl Program {
         Self::run(directory, command)
     }
 
+    /// With more on the command line.
+    pub fn start_as(directory: &Path, more: impl FnOnce(&mut Command)) -> Program {
+        let mut command = Self::command(directory, "127.0.0.1:0");
+        more(&mut command);
+        Self::run(directory, command)
+    }
+
+    /// Of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     fn run(directory: &Path, mut command: Command) -> Program {
         command.stdout(Stdio::piped());
         let log = std::fs::File::create(directory.join("log")).unwrap();
