@@ -64,6 +64,15 @@ enum Bench {
         #[arg(long)]
         only_netconfd: bool,
     },
+    /// `qkdn serve` under hostile peers: what others get, and what the server takes
+    Hostile {
+        /// How long each attack is measured, in seconds, and the server before it
+        #[arg(long, default_value_t = 10.0)]
+        seconds: f64,
+        /// These attacks alone
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<String>,
+    },
     /// A generated network under one manager: time to operational, memory, CPU at rest, fault to alarm, restart
     Network {
         /// About how many agents there are
@@ -86,6 +95,7 @@ fn main() -> ExitCode {
         Task::Bench { what: Bench::Netconf { seconds, only_netconfd } } => {
             bench::netconf(seconds, only_netconfd).map(|()| true)
         }
+        Task::Bench { what: Bench::Hostile { seconds, only } } => bench::hostile(seconds, &only).map(|()| true),
         Task::Bench { what: Bench::Network { agents, binary } } => {
             bench::network(agents, binary.as_deref()).map(|()| true)
         }
