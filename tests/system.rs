@@ -3,6 +3,8 @@
 // Helpers of tests may unwrap as tests do.
 #![allow(clippy::unwrap_used)]
 
+#[path = "bench/hostile/attack.rs"]
+mod attack;
 #[path = "system/bad_input.rs"]
 mod bad_input;
 #[path = "system/broken.rs"]
@@ -17,6 +19,8 @@ mod faults;
 mod feed;
 #[path = "system/foreign.rs"]
 mod foreign;
+#[path = "system/hostile.rs"]
+mod hostile;
 #[path = "system/kill.rs"]
 mod kill;
 #[path = "system/managed.rs"]

@@ -333,6 +333,17 @@ async fn the_control_of_notifications_is_obeyed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_request_rate_is_what_is_configured() {
+    let (_keep, directory) = place();
+    let mut life = Life::begin(&directory, turned_clock(), None).await;
+    assert_eq!(life.agent.request_rate(), None);
+    let rate = "<session-control xmlns=\"urn:qkdn:yang:qkdn-common\"><overload-control><maximum-request-rate>500\
+                </maximum-request-rate></overload-control></session-control>";
+    life.configure(rate).await.unwrap();
+    assert_eq!(life.agent.request_rate().map(std::num::NonZeroU32::get), Some(500));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_diagnostic_names_the_cause() {
     let (_keep, directory) = place();
     let mut life = Life::begin(&directory, turned_clock(), None).await;

@@ -132,6 +132,11 @@ impl Decoder {
         }
     }
 
+    /// Bytes of the message that is being received.
+    pub fn pending(&self) -> usize {
+        self.message.len()
+    }
+
     /// True when the peer's first message came in chunked framing, which RFC 6242 section 4.1 forbids for a hello but a
     /// client that has already read our hello can be tempted to. Such a message is decoded, not left hanging.
     pub fn early_chunks(&self) -> bool {
@@ -423,6 +428,15 @@ pub enum ReadError {
     Truncated,
 }
 
+/// What has come of a stream.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Received {
+    /// `None` at its end.
+    Message(Option<String>),
+    /// The message that is being received is so large that nothing more is taken for now.
+    Large,
+}
+
 /// A stream of messages over a stream of bytes.
 #[derive(Debug)]
 pub struct MessageReader<R> {
@@ -451,18 +465,32 @@ impl<R: AsyncBufRead + Unpin> MessageReader<R> {
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<String>, ReadError>> {
+        self.poll_received(cx, None).map_ok(|received| match received {
+            Received::Message(message) => message,
+            Received::Large => unreachable!("only where it is asked for"),
+        })
+    }
+
+    /// The next message, or word that it has grown to `pause` bytes and has not ended.
+    pub fn poll_received(&mut self, cx: &mut Context<'_>, pause: Option<usize>) -> Poll<Result<Received, ReadError>> {
         loop {
-            let mut available = ready!(Pin::new(&mut self.stream).poll_fill_buf(cx))?;
+            let room = match pause {
+                Some(pause) if self.decoder.pending() >= pause => return Poll::Ready(Ok(Received::Large)),
+                Some(pause) => pause - self.decoder.pending(),
+                None => usize::MAX,
+            };
+            let available = ready!(Pin::new(&mut self.stream).poll_fill_buf(cx))?;
             if available.is_empty() {
                 let clean = self.decoder.at_boundary();
-                return Poll::Ready(if clean { Ok(None) } else { Err(ReadError::Truncated) });
+                return Poll::Ready(if clean { Ok(Received::Message(None)) } else { Err(ReadError::Truncated) });
             }
+            let mut available = &available[..available.len().min(room)];
             let before = available.len();
             let decoded = self.decoder.decode(&mut available);
             let taken = before - available.len();
             Pin::new(&mut self.stream).consume(taken);
             if let Some(message) = decoded? {
-                return Poll::Ready(Ok(Some(message)));
+                return Poll::Ready(Ok(Received::Message(Some(message))));
             }
         }
     }

@@ -1,10 +1,12 @@
 //! `qkdn serve`: a NETCONF server for any modules. It keeps what it is given, and behind it is what a feed says is there.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use clap::{ArgMatches, Command};
+use netconf::server::overload::{OverloadOptions, SESSIONS_PER_USER};
 use netconf::server::url::{Host, UrlOptions};
 use netconf::server::{Boot, Options, Server, base_modules};
 use netconf::transport::auth::Users;
@@ -57,6 +59,12 @@ pub struct Args {
     /// The certificates, in PEM, of those who may vouch for these hosts; the system's where none are given
     #[arg(long, value_name = "FILE", requires = "url_allow")]
     url_ca: Option<PathBuf>,
+    /// Requests accepted per second and session; more are answered with resource-denied. No limit if absent
+    #[arg(long, value_name = "NUMBER")]
+    request_rate: Option<NonZeroU32>,
+    /// Sessions that one user may have at once
+    #[arg(long, value_name = "NUMBER", default_value_t = SESSIONS_PER_USER)]
+    sessions_per_user: usize,
     /// A device to simulate: its notifications and state as JSON lines, from a file, a FIFO, or - for standard input
     ///
     /// Each line is one JSON object with one member, the data as RFC 7951 has it. Merged into the
@@ -141,7 +149,9 @@ pub async fn run(args: Args, users: Users) -> Result<(), String> {
         .await
         .map_err(|e| format!("cannot listen on {}: {e}", args.listen))?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
-    let options = Options { state_dir: args.state_dir, superuser: args.superuser, boot: args.boot.into(), urls };
+    let overload = OverloadOptions { request_rate: args.request_rate, sessions_per_user: args.sessions_per_user };
+    let options =
+        Options { state_dir: args.state_dir, superuser: args.superuser, boot: args.boot.into(), urls, overload };
     let initial = Tree::initial(schema.clone());
     let server =
         Server::start(schema.clone(), Device::new(schema), initial, options).await.map_err(|e| e.to_string())?;

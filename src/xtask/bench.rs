@@ -9,9 +9,11 @@ use self::server::{Netconfd, Ours, Server, Target};
 use crate::process::{Doing, Failure, Outcome, output, run};
 use crate::{apt, setup, test, workspace};
 
+mod hostile;
 mod network;
 mod server;
 
+pub use hostile::hostile;
 pub use network::network;
 
 /// One row of the table.

@@ -13,15 +13,19 @@ pub mod journal;
 pub mod monitoring;
 pub mod nacm;
 pub mod operation;
+pub mod overload;
 pub mod provider;
 pub mod push;
+mod receive;
 pub mod record;
 pub mod session;
 pub mod stream;
 pub mod streams;
 pub mod subscription;
+mod turn;
 pub mod url;
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +37,7 @@ use self::core::{Author, Committed, Datastores, RecoveryError, Version};
 use self::monitoring::Statistics;
 use self::nacm::UserAccess;
 use self::operation::Request;
+use self::overload::{Overload, OverloadOptions};
 use self::provider::{EventSender, Operation, Provider, Requester};
 use self::session::Sessions;
 use self::streams::Streams;
@@ -63,6 +68,7 @@ pub struct Options {
     pub boot: Boot,
     /// What `<url>` can name; see [`UrlOptions::modules`].
     pub urls: UrlOptions,
+    pub overload: OverloadOptions,
 }
 
 /// Why a server does not start. One line, with what to do.
@@ -88,6 +94,7 @@ pub struct Shared<P> {
     pub datastores: Datastores,
     pub sessions: Sessions,
     pub statistics: Statistics,
+    pub overload: Overload,
     options: Options,
     pub urls: Urls,
     capabilities: Vec<String>,
@@ -155,6 +162,7 @@ impl<P: Provider> Server<P> {
             datastores,
             sessions: Sessions::default(),
             statistics: Statistics::default(),
+            overload: Overload::new(options.overload.clone()),
             options,
             urls,
             capabilities,
@@ -311,8 +319,14 @@ impl<P: Provider> Shared<P> {
         })
     }
 
+    /// Requests accepted per second and session: the provider's bound, or else the one of the options.
+    fn request_rate(&self) -> Option<NonZeroU32> {
+        self.provider.request_rate().or(self.overload.options.request_rate)
+    }
+
     /// An operation of the provider, under a timeout.
     pub async fn call(&self, operation: Operation, who: &Requester) -> Result<Option<Tree>, RpcError> {
+        let _place = self.overload.place(&self.overload.calls, &who.user).await?;
         match tokio::time::timeout(CALL_TIMEOUT, self.provider.call(operation, who)).await {
             Ok(reply) => reply,
             Err(_) => {
@@ -329,6 +343,13 @@ impl<P: Provider> Request<'_, P> {
         let text = url.read().await?;
         let document = Document::parse(&text, &Limits::default());
         edit::read_config(&self.shared.schema, url::config(url, &document)?)
+    }
+
+    /// [`Shared::operational`], with a place among those who read the state of the device.
+    pub async fn operational(&self, selection: &Selection, origins: bool) -> Result<Tree, RpcError> {
+        let overload = &self.shared.overload;
+        let _place = overload.place(&overload.state_reads, &self.requester.user).await?;
+        self.shared.operational(selection, origins).await
     }
 
     pub fn author(&self) -> Author<'_> {

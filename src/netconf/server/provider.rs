@@ -1,5 +1,6 @@
 //! What a NETCONF server stands in front of: a device behind an agent, the manager, or nothing at all.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::error::RpcError;
@@ -16,6 +17,12 @@ pub trait Provider: Send + Sync + 'static {
     /// Called once, before the first session: keep `events` to send from.
     fn start(&self, events: EventSender) {
         drop(events);
+    }
+
+    /// Requests that the server accepts per second and session, where the device's configuration says so (ITU-T Y.3804
+    /// clause I.1.1); more are refused. Asked for at each request: the answer must be at hand.
+    fn request_rate(&self) -> Option<NonZeroU32> {
+        None
     }
 
     /// What YANG cannot say about a configuration that is otherwise valid. Must not act.

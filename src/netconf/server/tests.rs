@@ -7,6 +7,7 @@ mod edit;
 mod hello;
 mod instrumentation;
 mod nmda;
+mod overload;
 mod partial_lock;
 mod push;
 mod sessions;

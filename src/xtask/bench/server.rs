@@ -144,22 +144,7 @@ impl Server for Ours {
     const LIMITS: &'static str = "1,10";
 
     fn start(directory: &Path, key: &Path, _: Target, modules: &[&str]) -> Outcome<Self> {
-        let address = free_address()?;
-        let mut command = Command::new(test::binary("release"));
-        command.args(["serve", "--listen", &address.to_string(), "--yang-dir"]);
-        command.arg(workspace::root().join("tests/bench"));
-        command.args(modules.iter().flat_map(|module| ["--module", module]));
-        for user in ["load", "admin"] {
-            command.args(["--user", user, "--authorized-key"]).arg(format!("{}.pub", key.display()));
-        }
-        command.args(["--superuser", "admin", "--host-key"]).arg(directory.join("host-key"));
-        command.arg("--state-dir").arg(directory.join("state"));
-        let feed = directory.join("feed");
-        output(Command::new("mkfifo").arg(&feed))?;
-        command.arg("--feed").arg(&feed);
-        let mut qkdn = Running::new(&mut command, directory)?;
-        qkdn.await_greeting(address)?;
-        Ok(Self { qkdn, address, feed })
+        Self::start_with(directory, key, modules, |_| {})
     }
 
     fn address(&self) -> String {
@@ -180,6 +165,36 @@ impl Server for Ours {
 
     fn stop(self) -> Outcome {
         self.qkdn.stop()
+    }
+}
+
+impl Ours {
+    /// With more on the command line.
+    pub fn start_with(
+        directory: &Path,
+        key: &Path,
+        modules: &[&str],
+        more: impl FnOnce(&mut Command),
+    ) -> Outcome<Self> {
+        let address = free_address()?;
+        let mut command = Command::new(test::binary("release"));
+        command.args(["serve", "--listen", &address.to_string(), "--yang-dir"]);
+        command.arg(workspace::root().join("tests/bench"));
+        command.args(modules.iter().flat_map(|module| ["--module", module]));
+        for user in ["load", "admin"] {
+            command.args(["--user", user, "--authorized-key"]).arg(format!("{}.pub", key.display()));
+        }
+        command.args(["--superuser", "admin", "--host-key"]).arg(directory.join("host-key"));
+        command.arg("--state-dir").arg(directory.join("state"));
+        // All of the sessions are one user's.
+        command.args(["--sessions-per-user", "8192"]);
+        let feed = directory.join("feed");
+        output(Command::new("mkfifo").arg(&feed))?;
+        command.arg("--feed").arg(&feed);
+        more(&mut command);
+        let mut qkdn = Running::new(&mut command, directory)?;
+        qkdn.await_greeting(address)?;
+        Ok(Self { qkdn, address, feed })
     }
 }
 
