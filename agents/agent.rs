@@ -251,6 +251,12 @@ impl<D: Driver> Provider for Agent<D> {
         Ok(tree)
     }
 
+    /// The alarm list. Of the device's own state the changes of states are told, but not those of what it measures.
+    fn reports_changes(&self, node: netconf::yang::NodeId) -> bool {
+        let list = self.0.alarms_path.last().expect("a path to the alarm list has steps").node;
+        self.0.schema.is_within(node, list)
+    }
+
     async fn call(&self, operation: Operation, who: &Requester) -> Result<Option<Tree>, RpcError> {
         operation::perform(&self.0, operation, who).await
     }
