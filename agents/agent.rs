@@ -165,7 +165,7 @@ impl<D: Driver> Provider for Agent<D> {
         self.0.driver.check(&old, &config).map_err(|error| self.0.config_error(error))
     }
 
-    async fn apply(&self, _old: &Tree, new: &Tree, _edits: &[Edit]) -> Result<(), RpcError> {
+    async fn apply(&self, old: &Tree, new: &Tree, _edits: &[Edit]) -> Result<(), RpcError> {
         let shared = &self.0;
         let config = config_of::<D>(&shared.device, new)?;
         let control = control_of(new)?.control();
@@ -195,6 +195,13 @@ impl<D: Driver> Provider for Agent<D> {
                 tidings
             })
             .await;
+        // The control of alarms shortens what the list keeps of each, which is no alarm to tell.
+        if control_of(old)? != control_of(new)?
+            && let Some(events) = shared.events.get()
+        {
+            // It ends with the server.
+            let _ = events.send(Event::Changed(vec![shared.alarms_path.clone()])).await;
+        }
         shared.configured.notify_one();
         shared.changed.notify_one();
         Ok(())
