@@ -172,7 +172,7 @@ impl<D: Driver> Provider for Agent<D> {
         self.0.driver.check(&old, &config).map_err(|error| self.0.config_error(error))
     }
 
-    async fn apply(&self, _old: &Tree, new: &Tree, _edits: &[Edit]) -> Result<(), RpcError> {
+    async fn apply(&self, old: &Tree, new: &Tree, _edits: &[Edit]) -> Result<(), RpcError> {
         let shared = &self.0;
         let config = config_of::<D>(&shared.device, new)?;
         let control = control_of(new)?.control();
@@ -204,6 +204,13 @@ impl<D: Driver> Provider for Agent<D> {
                 tidings
             })
             .await;
+        // The control of alarms shortens what the list keeps of each, which is no alarm to tell.
+        if control_of(old)? != control_of(new)?
+            && let Some(events) = shared.events.get()
+        {
+            // It ends with the server.
+            let _ = events.send(Event::Changed(vec![shared.alarms_path.clone()])).await;
+        }
         shared.configured.notify_one();
         shared.changed.notify_one();
         Ok(())
@@ -258,6 +265,12 @@ impl<D: Driver> Provider for Agent<D> {
             }
         }
         Ok(tree)
+    }
+
+    /// The alarm list. Of the device's own state the changes of states are told, but not those of what it measures.
+    fn reports_changes(&self, node: netconf::yang::NodeId) -> bool {
+        let list = self.0.alarms_path.last().expect("a path to the alarm list has steps").node;
+        self.0.schema.is_within(node, list)
     }
 
     async fn call(&self, operation: Operation, who: &Requester) -> Result<Option<Tree>, RpcError> {

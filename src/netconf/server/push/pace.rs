@@ -94,7 +94,7 @@ impl Dampened {
 pub struct PatchIds(u32);
 
 impl PatchIds {
-    pub fn next(&mut self) -> u32 {
+    pub fn take(&mut self) -> u32 {
         let id = self.0;
         self.0 = self.0.wrapping_add(1);
         id

@@ -168,7 +168,7 @@ impl<P: Provider> Publisher<P> {
                         pace.changed(now);
                         continue;
                     }
-                    Ok(edits) => Some(Content::Changes { patch_id: patch_ids.next(), edits: edits.into() }),
+                    Ok(edits) => Some(Content::Changes { patch_id: patch_ids.take(), edits: edits.into() }),
                     Err(yang_patch::NoTarget) if sync_on_start => {
                         whole = true;
                         pace.changed(now);
@@ -176,7 +176,7 @@ impl<P: Provider> Publisher<P> {
                     }
                     // It must not be sent all of it, and part of it cannot be named.
                     Err(yang_patch::NoTarget) => {
-                        Some(Content::Changes { patch_id: patch_ids.next(), edits: Arc::default() })
+                        Some(Content::Changes { patch_id: patch_ids.take(), edits: Arc::default() })
                     }
                 },
             };

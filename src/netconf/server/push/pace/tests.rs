@@ -63,9 +63,9 @@ fn changes_wait_for_the_dampening_period_and_no_longer() {
 #[test]
 fn patches_are_numbered_from_zero_after_each_whole_update() {
     let mut ids = PatchIds::default();
-    assert_eq!([ids.next(), ids.next(), ids.next()], [0, 1, 2]);
+    assert_eq!([ids.take(), ids.take(), ids.take()], [0, 1, 2]);
     ids.restart();
-    assert_eq!(ids.next(), 0);
+    assert_eq!(ids.take(), 0);
     let mut last = PatchIds(u32::MAX);
-    assert_eq!([last.next(), last.next()], [u32::MAX, 0]);
+    assert_eq!([last.take(), last.take()], [u32::MAX, 0]);
 }
