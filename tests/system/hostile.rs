@@ -19,7 +19,7 @@ const MEMORY: u64 = 1536;
 const LINES: usize = 60;
 
 /// How long each attack goes on.
-const ATTACK: Duration = Duration::from_secs(3);
+const ATTACK: Duration = Duration::from_secs(2);
 
 /// What has not happened to the attackers by then does not happen.
 const LONGEST: Duration = Duration::from_secs(60);
