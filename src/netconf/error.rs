@@ -98,6 +98,9 @@ pub enum ErrorInfo {
         text: String,
         namespaces: Vec<(String, String)>,
     },
+    /// The same with elements inside, such as the yang-data of RFC 8639: the XML of the whole, which declares all its
+    /// namespaces.
+    Xml(String),
 }
 
 /// An instance path for `<error-path>`: `text` uses the prefixes that `namespaces` binds.

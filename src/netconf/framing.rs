@@ -28,6 +28,10 @@ const MAX_CHUNK: u64 = 4_294_967_295;
 /// What a chunk header may make the decoder reserve before the bytes are there: the header is only a promise.
 const RESERVE: usize = 256 << 10;
 
+/// What stays in a decoder when a part is taken: the possible start of a delimiter, and never nothing, because a message that
+/// has begun is told from one that has not by its bytes.
+const PART_TAIL: usize = 8;
+
 /// What an encoder keeps of its buffer between messages, so that an idle session is small.
 const KEEP: usize = 8 << 10;
 
@@ -130,6 +134,23 @@ impl Decoder {
             State::LineFeed => self.message.is_empty(),
             _ => false,
         }
+    }
+
+    /// Bytes of the message that is being received.
+    pub fn pending(&self) -> usize {
+        self.message.len()
+    }
+
+    /// Takes what has come of an incomplete message, but for its last bytes: the parts, and the message that is completed
+    /// last, make up the whole. The size limit is from then on that of what is held.
+    pub fn take_part(&mut self) -> Result<String, FramingError> {
+        let mut cut = self.message.len().saturating_sub(PART_TAIL);
+        while cut > 0 && self.message[cut] & 0xC0 == 0x80 {
+            cut -= 1;
+        }
+        let tail = self.message.split_off(cut);
+        String::from_utf8(std::mem::replace(&mut self.message, tail))
+            .map_err(|e| FramingError::NotUtf8(e.utf8_error().valid_up_to()))
     }
 
     /// True when the peer's first message came in chunked framing, which RFC 6242 section 4.1 forbids for a hello but a
@@ -423,6 +444,23 @@ pub enum ReadError {
     Truncated,
 }
 
+/// What has come of a stream.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Received {
+    /// `None` at its end.
+    Message(Option<String>),
+    /// The message that is being received is so large that nothing more is taken for now.
+    Large,
+}
+
+/// What [`MessageReader::next_or_part`] has read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// A message, or the rest of one of which parts have come.
+    Message(String),
+    Part(String),
+}
+
 /// A stream of messages over a stream of bytes.
 #[derive(Debug)]
 pub struct MessageReader<R> {
@@ -440,6 +478,16 @@ impl<R: AsyncBufRead + Unpin> MessageReader<R> {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
+    /// The next message, or a part of it as soon as `enough` bytes are there: a message of any size can be read in bounded
+    /// memory. Dropping the future loses nothing.
+    pub async fn next_or_part(&mut self, enough: usize) -> Result<Option<Arrival>, ReadError> {
+        let enough = enough.max(2 * PART_TAIL);
+        match poll_fn(|cx| self.poll_received(cx, Some(enough))).await? {
+            Received::Message(message) => Ok(message.map(Arrival::Message)),
+            Received::Large => Ok(Some(Arrival::Part(self.decoder.take_part()?))),
+        }
+    }
+
     /// The next message if it is there already, without waiting: for answering many requests with one write. `None`
     /// where there is none yet, and at the end of the stream, which [`next`](MessageReader::next) tells.
     pub fn try_next(&mut self) -> Result<Option<String>, ReadError> {
@@ -451,18 +499,32 @@ impl<R: AsyncBufRead + Unpin> MessageReader<R> {
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<String>, ReadError>> {
+        self.poll_received(cx, None).map_ok(|received| match received {
+            Received::Message(message) => message,
+            Received::Large => unreachable!("only where it is asked for"),
+        })
+    }
+
+    /// The next message, or word that it has grown to `pause` bytes and has not ended.
+    pub fn poll_received(&mut self, cx: &mut Context<'_>, pause: Option<usize>) -> Poll<Result<Received, ReadError>> {
         loop {
-            let mut available = ready!(Pin::new(&mut self.stream).poll_fill_buf(cx))?;
+            let room = match pause {
+                Some(pause) if self.decoder.pending() >= pause => return Poll::Ready(Ok(Received::Large)),
+                Some(pause) => pause - self.decoder.pending(),
+                None => usize::MAX,
+            };
+            let available = ready!(Pin::new(&mut self.stream).poll_fill_buf(cx))?;
             if available.is_empty() {
                 let clean = self.decoder.at_boundary();
-                return Poll::Ready(if clean { Ok(None) } else { Err(ReadError::Truncated) });
+                return Poll::Ready(if clean { Ok(Received::Message(None)) } else { Err(ReadError::Truncated) });
             }
+            let mut available = &available[..available.len().min(room)];
             let before = available.len();
             let decoded = self.decoder.decode(&mut available);
             let taken = before - available.len();
             Pin::new(&mut self.stream).consume(taken);
             if let Some(message) = decoded? {
-                return Poll::Ready(Ok(Some(message)));
+                return Poll::Ready(Ok(Received::Message(Some(message))));
             }
         }
     }

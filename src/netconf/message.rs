@@ -285,6 +285,7 @@ impl ReplyHead {
                         out.extend_from_slice(name.as_bytes());
                         out.push(b'>');
                     }
+                    ErrorInfo::Xml(xml) => out.extend_from_slice(xml.as_bytes()),
                 }
             }
             out.extend_from_slice(b"</error-info>");
@@ -390,6 +391,11 @@ pub fn error(element: Element<'_>) -> RpcError {
             (BASE_NAMESPACE, "bad-element") => ErrorInfo::BadElement(text),
             (BASE_NAMESPACE, "bad-namespace") => ErrorInfo::BadNamespace(text),
             (BASE_NAMESPACE, "session-id") => ErrorInfo::SessionId(text.parse().unwrap_or(0)),
+            _ if child.has_children() => {
+                let mut xml = Vec::new();
+                child.write(&mut xml);
+                ErrorInfo::Xml(String::from_utf8(xml).expect("written from strings"))
+            }
             (namespace, name) => ErrorInfo::Other {
                 namespace: Cow::Owned(namespace.to_owned()),
                 name: Cow::Owned(name.to_owned()),
