@@ -12,6 +12,8 @@ use crate::framing::{FramingError, ReadError};
 use crate::message::{self, HelloError};
 use crate::xml::{Document, Element, Limits, XmlError};
 
+pub use back_off::BackOff;
+pub use follow::{ConnectFailure, Follow, Followed, Follower, Means};
 pub use notification::{NotificationEvent, NotificationMessage, Notifications};
 pub use operation::{CommitConfirmed, Datastore, EditConfig, Filter, GetData, NmdaDatastore, Options, OriginFilter};
 pub use session::{Session, SessionConfig};
@@ -21,6 +23,8 @@ pub use subscription::{
     SubscriptionTarget, UpdateTrigger,
 };
 
+mod back_off;
+mod follow;
 mod notification;
 mod operation;
 mod reading;
