@@ -283,6 +283,7 @@ impl Datastores {
             Err(tree) => tree,
         };
         core.validator.validate_all(&new)?;
+        refuse_configured_subscriptions(&new)?;
         provider.validate(&new).map_err(|e| vec![e])
     }
 
@@ -369,8 +370,23 @@ impl Datastores {
 impl Core {
     fn check<P: Provider>(&mut self, provider: &P, old: &Tree, new: &Tree) -> Result<Tree, Vec<RpcError>> {
         let new = self.validator.validate(old, new)?;
+        refuse_configured_subscriptions(&new)?;
         provider.validate(&new)?;
         Ok(new)
+    }
+}
+
+/// The model has them as configuration even where the feature `configured` of RFC 8639 is not there.
+fn refuse_configured_subscriptions(new: &Tree) -> Result<(), RpcError> {
+    let list = new.schema().find("/ietf-subscribed-notifications:subscriptions/subscription");
+    let above = list.and_then(|list| new.schema().node(list).parent);
+    let configured = above.zip(list).and_then(|(above, list)| new.root().container(above)?.list(list));
+    match configured {
+        None => Ok(()),
+        Some(_) => {
+            let message = "Configured subscriptions are not supported; use establish-subscription.";
+            Err(RpcError::operation_not_supported(message))
+        }
     }
 }
 

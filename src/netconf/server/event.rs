@@ -13,23 +13,17 @@ use super::nacm::UserAccess;
 use super::operation::parameters::Datastore;
 use super::provider::{Event, EventReceiver, Provider, Queued};
 use super::session::{End, Entry};
-use super::stream::{self, Message, Notification, Publisher, Subscription};
+use super::stream::{self, Notification, Publisher};
+use super::subscription::filter::EventFilter;
 use crate::message;
 use crate::xml::{Document, Limits};
 use crate::yang::diff::{Change, Edit};
 use crate::yang::edit;
-use crate::yang::filter::Selection;
 use crate::yang::path::{InstancePath, Predicate};
 use crate::yang::schema::{NodeKind, Schema};
-use crate::yang::serde::{SerdeError, tree_at};
+use crate::yang::serde::tree_at;
 use crate::yang::tree::{Content, Inner, Tree};
-use crate::yang::write::{self, WithDefaults, WriteOptions};
-
-/// A session's subscription, and which events it asked for.
-pub struct Subscriber {
-    pub subscription: Subscription,
-    pub selection: Selection,
-}
+use crate::yang::write::{self, WithDefaults};
 
 /// Edits that one netconf-config-change names. A commit that changes more is told by its first ones: whoever follows
 /// so large a change reads the datastore anyway, and the event stays far below any client's limit.
@@ -101,57 +95,25 @@ fn notification_path(schema: &Schema, inner: &Inner) -> Option<InstancePath> {
     find(schema, inner, &mut path).then_some(path)
 }
 
-/// Writes what a subscriber is to be told, if the subscriber asked for it and may see it. An event passes whole or not
-/// at all.
-pub(super) fn write_message(
+/// Whether an event is one that a subscriber asked for and may see.
+pub(super) fn passes(
     schema: &Arc<Schema>,
     access: &Arc<UserAccess>,
-    selection: &Selection,
-    message: &Message,
-    out: &mut Vec<u8>,
+    filter: &EventFilter,
+    entry: &stream::Entry,
 ) -> bool {
-    match message {
-        Message::Event(entry) => {
-            let tree = entry.tree.clone().or_else(|| parse(schema, &entry.body));
-            if let Some(tree) = &tree {
-                let permitted =
-                    notification_path(schema, tree.root()).is_some_and(|path| access.check_notification(&path));
-                if !permitted || !(selection.is_all() || selects(selection, access, tree)) {
-                    return false;
-                }
-            } else if !access.is_exempt() || !selection.is_all() {
-                // Stored under modules that are not loaded any more: nothing can be said about who may see it.
-                return false;
-            }
-            message::write_notification_start(out, &entry.event_time);
-            out.extend_from_slice(entry.body.as_bytes());
-        }
-        Message::ReplayComplete => complete("replayComplete", out),
-        Message::NotificationComplete => complete("notificationComplete", out),
-        Message::Ended(reason) => {
-            tracing::warn!(user = access.user(), "subscription ended: {reason}");
-            complete("notificationComplete", out);
-        }
-    }
-    message::write_notification_end(out);
-    true
+    let Some(tree) = entry.tree.clone().or_else(|| parse(schema, &entry.body)) else {
+        // Stored under modules that are not loaded any more: nothing can be said about who may see it.
+        return access.is_exempt() && filter.is_all();
+    };
+    let permitted = notification_path(schema, tree.root()).is_some_and(|path| access.check_notification(&path));
+    permitted && (filter.is_all() || filter.passes(&tree, access))
 }
 
-/// Nodes that an XPath filter may look at in one event. An event has some dozens of them; a filter that looks at each of
-/// them for each other one stays far below.
-const EVENT_WORK: usize = 100_000;
-
-fn selects(selection: &Selection, access: &Arc<UserAccess>, tree: &Tree) -> bool {
-    // Nobody can be told what is wrong with a filter once its subscription has begun.
-    let selection = match selection.on(tree, access.for_reading().as_deref(), EVENT_WORK) {
-        Ok(selection) => selection,
-        Err(error) => {
-            tracing::warn!(user = access.user(), "an event was not matched with a filter: {error}");
-            return false;
-        }
-    };
-    let mut scratch = Vec::new();
-    write::write(tree, &selection, access.for_reading(), WriteOptions::default(), &mut scratch)
+pub(super) fn write(entry: &stream::Entry, out: &mut Vec<u8>) {
+    message::write_notification_start(out, &entry.event_time);
+    out.extend_from_slice(entry.body.as_bytes());
+    message::write_notification_end(out);
 }
 
 fn parse(schema: &Arc<Schema>, body: &str) -> Option<Tree> {
@@ -159,35 +121,14 @@ fn parse(schema: &Arc<Schema>, body: &str) -> Option<Tree> {
     edit::read_operation(schema, document.root()).ok()
 }
 
-fn complete(name: &str, out: &mut Vec<u8>) {
+/// `<replayComplete>` or `<notificationComplete>` of RFC 5277.
+pub(super) fn write_complete(name: &str, out: &mut Vec<u8>) {
     message::write_notification_start(out, &super::now());
     out.push(b'<');
     out.extend_from_slice(name.as_bytes());
     crate::xml::write_attribute(out, "xmlns", "urn:ietf:params:xml:ns:netmod:notification");
     out.extend_from_slice(b"/>");
-}
-
-/// `/netconf/streams` of RFC 5277's data model.
-pub(super) fn streams(schema: &Arc<Schema>, stream: &stream::Stream) -> Result<Tree, SerdeError> {
-    #[derive(Serialize)]
-    struct Streams<'s> {
-        stream: [One<'s>; 1],
-    }
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct One<'s> {
-        name: &'s str,
-        description: &'s str,
-        replay_support: bool,
-        replay_log_creation_time: String,
-    }
-    let one = One {
-        name: stream.name(),
-        description: stream.description(),
-        replay_support: true,
-        replay_log_creation_time: format!("{:.6}", stream.replay_log_creation_time()),
-    };
-    tree_at(schema, "/nc-notifications:netconf/streams", &Streams { stream: [one] })
+    message::write_notification_end(out);
 }
 
 #[derive(Serialize)]
@@ -277,6 +218,9 @@ impl<P: Provider> Shared<P> {
         if edits.is_empty() {
             return;
         }
+        if datastore == Datastore::Running && edits.iter().any(|edit| self.is_filter(&edit.path)) {
+            self.subscriptions.filters_changed();
+        }
         let change = ConfigChange {
             changed_by: match by {
                 Some(entry) => ChangedBy::User(entry.into()),
@@ -298,6 +242,12 @@ impl<P: Provider> Shared<P> {
                 .collect(),
         };
         self.tell("/ietf-netconf-notifications:netconf-config-change", &change).await;
+    }
+
+    /// Whether a path is in RFC 8639's configured filters.
+    fn is_filter(&self, path: &InstancePath) -> bool {
+        let filters = self.schema.find("/ietf-subscribed-notifications:filters");
+        filters.is_some() && path.steps.first().map(|step| step.node) == filters
     }
 
     /// netconf-confirmed-commit (RFC 6470 section 2.2).

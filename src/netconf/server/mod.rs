@@ -17,6 +17,8 @@ pub mod provider;
 pub mod record;
 pub mod session;
 pub mod stream;
+pub mod streams;
+pub mod subscription;
 pub mod url;
 
 use std::path::PathBuf;
@@ -32,6 +34,8 @@ use self::nacm::UserAccess;
 use self::operation::Request;
 use self::provider::{EventSender, Operation, Provider, Requester};
 use self::session::Sessions;
+use self::streams::Streams;
+use self::subscription::registry::Registry;
 use self::url::{Url, UrlError, UrlOptions, Urls};
 use crate::capability::{self, Capabilities};
 use crate::error::RpcError;
@@ -89,7 +93,8 @@ pub struct Shared<P> {
     /// Capabilities, schemas and yang-library: never changes.
     library: Tree,
     start_time: String,
-    pub stream: stream::Stream,
+    pub streams: Streams,
+    pub subscriptions: Arc<Registry>,
     /// Where this server's own events go, beside the provider's.
     pub(in crate::server) events: EventSender,
 }
@@ -114,6 +119,7 @@ pub fn base_modules(builder: SchemaBuilder) -> SchemaBuilder {
         .module("ietf-yang-library", None, &[])
         .module("notifications", None, &[])
         .module("nc-notifications", None, &[])
+        .module("ietf-subscribed-notifications", None, &["encode-xml", "replay", "subtree", "xpath"])
 }
 
 impl<P: Provider> Clone for Server<P> {
@@ -131,8 +137,7 @@ impl<P: Provider> Server<P> {
         let datastores = Datastores::open(schema.clone(), &directory, &initial, options.boot)?;
         let (stream, publisher) = stream::Stream::open(
             &directory,
-            "NETCONF",
-            "All events of this server",
+            streams::ALL_EVENTS,
             stream::Retention::default(),
             jiff::Timestamp::now(),
         )?;
@@ -150,7 +155,8 @@ impl<P: Provider> Server<P> {
             capabilities,
             library,
             start_time: now(),
-            stream,
+            streams: Streams::new(&schema, stream),
+            subscriptions: Arc::default(),
             events: events.clone(),
         });
         shared.provider.start(events);
@@ -271,7 +277,13 @@ impl<P: Provider> Shared<P> {
             tree = join(tree, &monitoring::nacm(&self.schema, &version.nacm).map_err(inside)?);
         }
         if reaches("/nc-notifications:netconf") {
-            tree = join(tree, &event::streams(&self.schema, &self.stream).map_err(inside)?);
+            tree = join(tree, &self.streams.netconf(&self.schema).map_err(inside)?);
+        }
+        if reaches("/ietf-subscribed-notifications:streams") {
+            tree = join(tree, &self.streams.subscribable(&self.schema).map_err(inside)?);
+        }
+        if reaches("/ietf-subscribed-notifications:subscriptions") {
+            tree = join(tree, &self.subscriptions.to_tree(&self.schema).map_err(inside)?);
         }
         let state = tokio::time::timeout(STATE_TIMEOUT, self.provider.state(selection)).await;
         let state = state.map_err(|_| RpcError::operation_failed("The device did not report its state in time."))??;

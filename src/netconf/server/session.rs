@@ -10,13 +10,13 @@ use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use super::event::{self, ConfirmEvent, Subscriber};
+use super::event::ConfirmEvent;
 use super::monitoring::Counters;
 use super::nacm::{Nacm, UserAccess};
 use super::operation::parameters::Datastore;
 use super::operation::{self, Outcome, Reply, Request};
 use super::provider::{Annotation, Provider, Requester};
-use super::stream::Message;
+use super::subscription::{Subscriptions, Told};
 use crate::error::{ErrorType, RpcError};
 use crate::framing::{Encoder, Framing, MAX_HELLO, MAX_MESSAGE, MessageReader, ReadError};
 use crate::message::{self, Hello, ReplyHead, Rpc};
@@ -140,7 +140,7 @@ pub async fn run<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send>(
         entry: entry.clone(),
         reader: MessageReader::new(stream),
         encoder: Encoder::new(),
-        subscriber: None,
+        subscriptions: Subscriptions::default(),
         access: None,
     };
     let (end, started) = match session.hello().await {
@@ -170,7 +170,7 @@ struct Session<'s, P: Provider, S> {
     /// The stream; replies are written to it as well.
     reader: MessageReader<S>,
     encoder: Encoder,
-    subscriber: Option<Box<Subscriber>>,
+    subscriptions: Subscriptions,
     /// The user's rights, as of these rules.
     access: Option<(Arc<Nacm>, Arc<UserAccess>)>,
 }
@@ -178,13 +178,13 @@ struct Session<'s, P: Provider, S> {
 /// What a session does next.
 enum Next {
     Message(Result<Option<String>, ReadError>),
-    Event(Option<Message>),
+    Event(Told),
     Killed,
 }
 
 /// What comes first while an operation is in progress.
 enum Step {
-    Event(Option<Message>),
+    Event(Told),
     Written(std::io::Result<usize>),
 }
 
@@ -196,8 +196,8 @@ impl<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send> Session<'_, P, S>
     async fn run(&mut self) -> End {
         loop {
             for _ in 0..EVENTS_BETWEEN_REQUESTS {
-                let Some(message) = self.subscriber.as_mut().and_then(|s| s.subscription.try_next()) else { break };
-                self.event(Some(message));
+                let Some(told) = self.subscriptions.try_next() else { break };
+                self.event(told);
             }
             // Whatever has come already is handled before anything is sent: pipelined requests share one write.
             let ready = self.reader.next().now_or_never();
@@ -218,7 +218,7 @@ impl<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send> Session<'_, P, S>
             };
             match next {
                 Next::Killed => return self.killed(),
-                Next::Event(item) => self.event(item),
+                Next::Event(told) => self.event(told),
                 Next::Message(Ok(None)) => {
                     // It may still read: a script that pipes its requests in closes its side at once.
                     let _ = self.flush().await;
@@ -261,17 +261,11 @@ impl<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send> Session<'_, P, S>
     }
 
     async fn next(&mut self) -> Next {
-        let event = async {
-            match &mut self.subscriber {
-                Some(subscriber) => subscriber.subscription.next().await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             biased;
             () = self.entry.kill.cancelled() => Next::Killed,
             message = self.reader.next() => Next::Message(message),
-            item = event => Next::Event(item),
+            told = self.subscriptions.next() => Next::Event(told),
         }
     }
 
@@ -355,22 +349,24 @@ impl<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send> Session<'_, P, S>
             session: &self.entry.clone(),
             access,
             requester: Requester { user: self.entry.user.clone(), session_id: self.entry.id, annotations },
-            subscribed: self.subscriber.is_some(),
+            holding: self.subscriptions.holding(),
         };
         let work = operation::perform(&request, operation);
         tokio::pin!(work);
         // The operation may hold what others wait for: it goes on, whatever becomes of this peer's events.
         loop {
-            let Some(subscriber) = &mut self.subscriber else { return work.await };
+            if self.subscriptions.is_empty() {
+                return work.await;
+            }
             let pending = self.encoder.pending();
             let step = tokio::select! {
                 biased;
                 reply = &mut work => return reply,
-                message = subscriber.subscription.next(), if pending.len() < WRITE_SIZE => Step::Event(message),
+                told = self.subscriptions.next(), if pending.len() < WRITE_SIZE => Step::Event(told),
                 written = self.reader.stream().write(pending), if !pending.is_empty() => Step::Written(written),
             };
             match step {
-                Step::Event(message) => self.event(message),
+                Step::Event(told) => self.event(told),
                 Step::Written(Ok(count)) if count > 0 => self.encoder.consume(count),
                 // The session will notice when it writes its reply.
                 Step::Written(_) => return work.await,
@@ -388,9 +384,24 @@ impl<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send> Session<'_, P, S>
                 head.write_ok(out);
                 end = Some(End::Closed);
             }
-            Ok(Outcome::Subscribed(subscription)) => {
+            Ok(Outcome::Subscribed(held, xml)) => {
+                match xml {
+                    Some(xml) => {
+                        head.write_start(out);
+                        out.extend_from_slice(&xml);
+                        head.write_end(out);
+                    }
+                    None => head.write_ok(out),
+                }
+                self.subscriptions.add(*held);
+            }
+            Ok(Outcome::Modified(modification)) => {
                 head.write_ok(out);
-                self.subscriber = Some(subscription);
+                self.subscriptions.modify(*modification);
+            }
+            Ok(Outcome::Unsubscribed(id)) => {
+                head.write_ok(out);
+                self.subscriptions.delete(id);
             }
             Ok(Outcome::Xml(xml)) => {
                 head.write_start(out);
@@ -441,15 +452,9 @@ impl<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send> Session<'_, P, S>
         self.end_message().or(end)
     }
 
-    fn event(&mut self, message: Option<Message>) {
+    fn event(&mut self, told: Told) {
         let access = self.access();
-        let (Some(message), Some(subscriber)) = (message, &self.subscriber) else {
-            // Its stop time has come, or it fell behind; RPCs go on.
-            self.subscriber = None;
-            return;
-        };
-        let out = self.encoder.body();
-        if event::write_message(&self.shared.schema, &access, &subscriber.selection, &message, out) {
+        if self.subscriptions.write(told, self.shared, &access, self.encoder.body()) {
             Counters::count(&self.entry.counters.out_notifications);
             Counters::count(&self.shared.statistics.counters.out_notifications);
             let _ = self.encoder.end();

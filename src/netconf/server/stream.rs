@@ -83,7 +83,6 @@ pub struct Stream {
 #[derive(Debug)]
 struct Shared {
     name: String,
-    description: String,
     state: Mutex<State>,
     /// The sequence number of the last event delivered; changes also when the stream is closed.
     delivered: watch::Sender<u64>,
@@ -115,7 +114,6 @@ impl Stream {
     pub fn open(
         state: &StateDirectory,
         name: &str,
-        description: &str,
         retention: Retention,
         now: Timestamp,
     ) -> Result<(Stream, Publisher), RecordError> {
@@ -124,7 +122,6 @@ impl Stream {
         let time = log.index().last_time();
         let shared = Arc::new(Shared {
             name: name.to_owned(),
-            description: description.to_owned(),
             state: Mutex::new(State {
                 index: log.index().clone(),
                 memory: VecDeque::new(),
@@ -143,10 +140,6 @@ impl Stream {
 
     pub fn name(&self) -> &str {
         &self.shared.name
-    }
-
-    pub fn description(&self) -> &str {
-        &self.shared.description
     }
 
     /// `replayLogCreationTime` (RFC 5277 section 3.2.5.1).

@@ -10,6 +10,7 @@ mod nmda;
 mod partial_lock;
 mod sessions;
 mod startup;
+mod subscriptions;
 mod url;
 mod xpath;
 

@@ -6,15 +6,19 @@ pub mod commit;
 pub mod copy_config;
 pub mod create_subscription;
 pub mod delete_config;
+pub mod delete_subscription;
 pub mod discard_changes;
 pub mod edit_config;
 pub mod edit_data;
+pub mod establish_subscription;
 pub mod get;
 pub mod get_config;
 pub mod get_data;
 pub mod get_schema;
 pub mod kill_session;
+pub mod kill_subscription;
 pub mod lock;
+pub mod modify_subscription;
 pub mod nmda;
 pub mod parameters;
 pub mod partial_lock;
@@ -25,10 +29,10 @@ pub mod validate;
 use std::sync::Arc;
 
 use super::Shared;
-use super::event::Subscriber;
 use super::nacm::UserAccess;
 use super::provider::{Provider, Requester};
 use super::session::Entry;
+use super::subscription::{Held, Holding, Modification};
 use crate::error::{ErrorType, RpcError};
 use crate::message::{BASE_NAMESPACE, NOTIFICATION_NAMESPACE};
 use crate::xml::Element;
@@ -36,6 +40,8 @@ use crate::yang::filter::Selection;
 use crate::yang::schema::NodeKind;
 use crate::yang::tree::Tree;
 use crate::yang::write::{WithDefaults, WriteOptions};
+
+const SUBSCRIBED: &str = "ietf-subscribed-notifications";
 
 pub const MONITORING_NAMESPACE: &str = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring";
 
@@ -45,8 +51,8 @@ pub struct Request<'r, P: Provider> {
     pub session: &'r Arc<Entry>,
     pub access: Arc<UserAccess>,
     pub requester: Requester,
-    /// The session has a subscription already.
-    pub subscribed: bool,
+    /// What the session is subscribed to.
+    pub holding: Holding,
 }
 
 /// What the reply holds.
@@ -64,8 +70,12 @@ pub enum Outcome {
     Xml(Vec<u8>),
     /// `<get-schema>`'s `<data>`.
     Text(Arc<str>),
-    /// `<ok/>`, and events from now on.
-    Subscribed(Box<Subscriber>),
+    /// What is to be told from now on, and the reply: `<ok/>` where there is none.
+    Subscribed(Box<Held>, Option<Vec<u8>>),
+    /// `<ok/>`, and a subscription of other terms.
+    Modified(Box<Modification>),
+    /// `<ok/>`, and nothing more of the subscription of this id.
+    Unsubscribed(u32),
     /// `<ok/>`, and the end of the session.
     Close,
     /// Part was done (continue-on-error): the errors are the reply, but they do not count as nothing done.
@@ -125,6 +135,18 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, element: Element<'_>
         ("ietf-netconf-partial-lock", "partial-lock") => partial_lock::lock(request, element).await,
         ("ietf-netconf-partial-lock", "partial-unlock") => partial_lock::unlock(request, element).await,
         ("notifications", "create-subscription") => create_subscription::perform(request, element).await,
+        (subscription, "establish-subscription") if subscription == SUBSCRIBED => {
+            establish_subscription::perform(request, element).await
+        }
+        (subscription, "modify-subscription") if subscription == SUBSCRIBED => {
+            modify_subscription::perform(request, element).await
+        }
+        (subscription, "delete-subscription") if subscription == SUBSCRIBED => {
+            delete_subscription::perform(request, element)
+        }
+        (subscription, "kill-subscription") if subscription == SUBSCRIBED => {
+            kill_subscription::perform(request, element)
+        }
         ("ietf-netconf" | "ietf-netconf-monitoring" | "notifications", _) => not_supported(operation),
         _ => provided::rpc(request, element, rpc).await,
     }

@@ -42,6 +42,11 @@ impl ReplayWindow {
             _ => Ok(ReplayWindow { start, stop }),
         }
     }
+
+    /// Of times that were found to be in order; a stop time needs no start time here (RFC 8639).
+    pub fn of(start: Option<Timestamp>, stop: Option<Timestamp>) -> ReplayWindow {
+        ReplayWindow { start, stop }
+    }
 }
 
 /// What a subscriber is to be told next.
@@ -126,11 +131,7 @@ impl Subscription {
             Some(start) => state.index.first_since(start),
         };
         drop(state);
-        // A stop time beyond what the clock can count never comes.
-        let deadline = window.stop.and_then(|stop| {
-            let left = std::time::Duration::try_from(stop.duration_since(now)).unwrap_or_default();
-            Instant::now().checked_add(left)
-        });
+        let deadline = deadline(window.stop, now);
         Subscription {
             shared,
             delivered,
@@ -207,6 +208,24 @@ impl Subscription {
             }
         }
         None
+    }
+
+    /// Another stop time.
+    pub fn set_stop(&mut self, stop: Option<Timestamp>, now: Timestamp) {
+        self.window.stop = stop;
+        self.deadline = deadline(stop, now);
+        self.limit = None;
+    }
+
+    /// Goes on after [`Ended::TooSlow`], with the first event after those that are missing.
+    pub fn go_on(&mut self) {
+        let state = self.shared.state();
+        let in_memory = state.memory.front().map_or(state.last + 1, |entry| entry.sequence);
+        // What is older was lost, as in a replay: it may have gaps.
+        self.joined = in_memory - 1;
+        self.replaying = false;
+        self.fresh = true;
+        self.finished = false;
     }
 
     fn end(&mut self, message: Message) -> Message {
@@ -301,4 +320,10 @@ impl Subscription {
         }
         None
     }
+}
+
+/// When the stop time comes; one beyond what the clock can count never does.
+fn deadline(stop: Option<Timestamp>, now: Timestamp) -> Option<Instant> {
+    let left = std::time::Duration::try_from(stop?.duration_since(now)).unwrap_or_default();
+    Instant::now().checked_add(left)
 }

@@ -29,7 +29,7 @@ fn notification(number: u64) -> Notification {
 
 fn open_with(directory: &TempDir, retention: Retention) -> Result<(Stream, Publisher), RecordError> {
     let state = StateDirectory::open(directory.path())?;
-    Stream::open(&state, "NETCONF", "all events", retention, at(0))
+    Stream::open(&state, "NETCONF", retention, at(0))
 }
 
 fn open(directory: &TempDir) -> (Stream, Publisher) {
@@ -217,7 +217,7 @@ async fn a_stream_goes_on_after_a_restart() {
     drop((stream, reader));
 
     let state = StateDirectory::open(directory.path()).unwrap();
-    let (stream, mut publisher) = Stream::open(&state, "NETCONF", "", Retention::default(), at(9)).unwrap();
+    let (stream, mut publisher) = Stream::open(&state, "NETCONF", Retention::default(), at(9)).unwrap();
     assert_eq!(stream.replay_log_creation_time(), created);
     assert_eq!(stream.replay_log_aged_time(), None);
     // The clock was set back: times stay in order.
@@ -346,7 +346,7 @@ async fn waiting_for_a_message_can_be_given_up_at_any_point() {
 fn writer(directory: &TempDir) -> (Stream, Writer) {
     let state = StateDirectory::open(directory.path()).unwrap();
     let log = Log::open(&state, "NETCONF", Retention::default(), at(0)).unwrap();
-    let (stream, publisher) = Stream::open(&state, "unused", "", Retention::default(), at(0)).unwrap();
+    let (stream, publisher) = Stream::open(&state, "unused", Retention::default(), at(0)).unwrap();
     publisher.writer.abort();
     (stream.clone(), Writer { shared: stream.shared, log, failing: false })
 }
@@ -447,8 +447,8 @@ async fn a_damaged_log_is_an_error_and_an_unfinished_append_is_not() {
 async fn any_name_can_be_that_of_a_stream() {
     let directory = tempfile::tempdir().unwrap();
     let state = StateDirectory::open(directory.path()).unwrap();
-    let (stream, _publisher) = Stream::open(&state, "../a/b", "odd", Retention::default(), at(0)).unwrap();
-    assert_eq!((stream.name(), stream.description()), ("../a/b", "odd"));
+    let (stream, _publisher) = Stream::open(&state, "../a/b", Retention::default(), at(0)).unwrap();
+    assert_eq!(stream.name(), "../a/b");
     assert!(directory.path().join("streams/%2E%2E%2Fa%2Fb").is_dir());
 }
 
@@ -512,4 +512,25 @@ async fn subscribers_that_come_and_go_see_no_gap() {
     let stayed = subscribers.join_all().await.into_iter().filter(|stayed| *stayed).count();
     assert!(stayed > 0 && stayed < 40, "{stayed}");
     published.await.unwrap();
+}
+
+#[tokio::test]
+async fn who_was_too_slow_can_go_on_with_what_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let (stream, mut publisher) = open_with(&directory, Retention { events: 160, ..Retention::default() }).unwrap();
+    stream.shared.state().memory_events = 50;
+    let mut idle = live(&stream);
+    publish(&mut publisher, 1..=1).await;
+    assert_eq!(read(&mut idle, 1).await, ["1"]);
+    for number in 2..=400 {
+        publish(&mut publisher, number..=number).await;
+    }
+    let told = read(&mut idle, 1).await;
+    assert!(told[0].contains("events after number 1 are no longer kept"), "{told:?}");
+    idle.go_on();
+    let first = stream.shared.state().index.dropped + 1;
+    let kept: Vec<String> = (first..=400).map(|number| number.to_string()).collect();
+    assert_eq!(read(&mut idle, kept.len()).await, kept);
+    publish(&mut publisher, 401..=401).await;
+    assert_eq!(read(&mut idle, 1).await, ["401"]);
 }
