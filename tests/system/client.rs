@@ -88,7 +88,7 @@ async fn write(session: Session, mut stop: watch::Receiver<bool>) -> u32 {
         if *stop.borrow_and_update() {
             return number;
         }
-        let page = format!("<book xmlns=\"urn:kill\"><page><id>p{number}</id></page></book>");
+        let page = format!("<book xmlns=\"urn:kill\"><page><id>{number}</id></page></book>");
         session.edit_config(&EditConfig::new(Datastore::Running, page)).await.unwrap();
         // Now many at once, now some apart.
         if number % 40 == 0 {
@@ -106,7 +106,7 @@ fn page(message: &NotificationMessage) -> Option<u32> {
         return None;
     }
     let text = message.text();
-    let at = text.find("='p")? + 3;
+    let at = text.find("='")? + 2;
     text[at..].split('\'').next()?.parse().ok()
 }
 
@@ -114,6 +114,9 @@ async fn follow_through_breaks(means: Means) {
     let directory = tempfile::tempdir().unwrap();
     let program = Program::start(directory.path());
     let (writer, _) = program.session().await;
+    // An edit that makes the book as well is told as one of the book.
+    let first = "<book xmlns=\"urn:kill\"><page><id>4294967295</id></page></book>";
+    writer.edit_config(&EditConfig::new(Datastore::Running, first)).await.unwrap();
     let (port, line, connections) = relay(program.port).await;
     let target = Target { port, timeout: Duration::from_secs(1), ..program.target() };
     // Small queues: what comes after a break overflows them.
