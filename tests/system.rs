@@ -9,6 +9,8 @@ mod attack;
 mod bad_input;
 #[path = "system/broken.rs"]
 mod broken;
+#[path = "system/client.rs"]
+mod client;
 #[path = "system/contact.rs"]
 mod contact;
 #[path = "system/demo.rs"]

@@ -28,6 +28,10 @@ const MAX_CHUNK: u64 = 4_294_967_295;
 /// What a chunk header may make the decoder reserve before the bytes are there: the header is only a promise.
 const RESERVE: usize = 256 << 10;
 
+/// What stays in a decoder when a part is taken: the possible start of a delimiter, and never nothing, because a message that
+/// has begun is told from one that has not by its bytes.
+const PART_TAIL: usize = 8;
+
 /// What an encoder keeps of its buffer between messages, so that an idle session is small.
 const KEEP: usize = 8 << 10;
 
@@ -135,6 +139,18 @@ impl Decoder {
     /// Bytes of the message that is being received.
     pub fn pending(&self) -> usize {
         self.message.len()
+    }
+
+    /// Takes what has come of an incomplete message, but for its last bytes: the parts, and the message that is completed
+    /// last, make up the whole. The size limit is from then on that of what is held.
+    pub fn take_part(&mut self) -> Result<String, FramingError> {
+        let mut cut = self.message.len().saturating_sub(PART_TAIL);
+        while cut > 0 && self.message[cut] & 0xC0 == 0x80 {
+            cut -= 1;
+        }
+        let tail = self.message.split_off(cut);
+        String::from_utf8(std::mem::replace(&mut self.message, tail))
+            .map_err(|e| FramingError::NotUtf8(e.utf8_error().valid_up_to()))
     }
 
     /// True when the peer's first message came in chunked framing, which RFC 6242 section 4.1 forbids for a hello but a
@@ -437,6 +453,14 @@ pub enum Received {
     Large,
 }
 
+/// What [`MessageReader::next_or_part`] has read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// A message, or the rest of one of which parts have come.
+    Message(String),
+    Part(String),
+}
+
 /// A stream of messages over a stream of bytes.
 #[derive(Debug)]
 pub struct MessageReader<R> {
@@ -452,6 +476,16 @@ impl<R: AsyncBufRead + Unpin> MessageReader<R> {
     /// The next message; `None` when the peer closed the stream after the last. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Result<Option<String>, ReadError> {
         poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// The next message, or a part of it as soon as `enough` bytes are there: a message of any size can be read in bounded
+    /// memory. Dropping the future loses nothing.
+    pub async fn next_or_part(&mut self, enough: usize) -> Result<Option<Arrival>, ReadError> {
+        let enough = enough.max(2 * PART_TAIL);
+        match poll_fn(|cx| self.poll_received(cx, Some(enough))).await? {
+            Received::Message(message) => Ok(message.map(Arrival::Message)),
+            Received::Large => Ok(Some(Arrival::Part(self.decoder.take_part()?))),
+        }
     }
 
     /// The next message if it is there already, without waiting: for answering many requests with one write. `None`

@@ -12,11 +12,22 @@ use crate::framing::{FramingError, ReadError};
 use crate::message::{self, HelloError};
 use crate::xml::{Document, Element, Limits, XmlError};
 
+pub use back_off::BackOff;
+pub use follow::{ConnectFailure, Follow, Followed, Follower, Means};
+pub use notification::{NotificationEvent, NotificationMessage, Notifications};
 pub use operation::{CommitConfirmed, Datastore, EditConfig, Filter, GetData, NmdaDatastore, Options, OriginFilter};
 pub use session::{Session, SessionConfig};
-pub use subscription::{CreateSubscription, NotificationEvent, NotificationMessage, Notifications};
+pub use subscription::{
+    CreateSubscription, EstablishSubscription, ModifiedTarget, ModifySubscription, PatchEdit, PatchOperation, Place,
+    PushChangeUpdate, PushUpdate, Refusal, Selection, StateChange, Subscription, SubscriptionEvent, SubscriptionState,
+    SubscriptionTarget, UpdateTrigger,
+};
 
+mod back_off;
+mod follow;
+mod notification;
 mod operation;
+mod reading;
 mod session;
 mod subscription;
 

@@ -5,6 +5,7 @@ use crate::xml::{escape_text, write_attribute};
 
 mod nmda;
 
+pub(super) use nmda::DATASTORES_NAMESPACE;
 pub use nmda::{GetData, NmdaDatastore, OriginFilter};
 
 const PARTIAL_LOCK_NAMESPACE: &str = "urn:ietf:params:xml:ns:netconf:partial-lock:1.0";
@@ -260,37 +261,14 @@ impl Session {
     }
 }
 
-impl Filter {
-    /// Appends `<filter>` in the default namespace that is in scope.
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"<filter");
-        match self {
-            Filter::Subtree(elements) => {
-                write_attribute(out, "type", "subtree");
-                out.push(b'>');
-                out.extend_from_slice(elements.as_bytes());
-                out.extend_from_slice(b"</filter>");
-            }
-            Filter::XPath { select, namespaces } => {
-                for (prefix, namespace) in namespaces {
-                    write_attribute(out, &format!("xmlns:{prefix}"), namespace);
-                }
-                write_attribute(out, "type", "xpath");
-                write_attribute(out, "select", select);
-                out.extend_from_slice(b"/>");
-            }
-        }
-    }
-}
-
 /// Writes one operation.
-struct Writer<'a> {
+pub(super) struct Writer<'a> {
     name: &'a str,
     out: Vec<u8>,
 }
 
 impl<'a> Writer<'a> {
-    fn new(name: &'a str) -> Self {
+    pub(super) fn new(name: &'a str) -> Self {
         let mut out = Vec::with_capacity(128);
         out.push(b'<');
         out.extend_from_slice(name.as_bytes());
@@ -298,7 +276,7 @@ impl<'a> Writer<'a> {
         Writer { name, out }
     }
 
-    fn in_namespace(name: &'a str, namespace: &str) -> Self {
+    pub(super) fn in_namespace(name: &'a str, namespace: &str) -> Self {
         let mut writer = Self::new(name);
         writer.out.pop();
         write_attribute(&mut writer.out, "xmlns", namespace);
@@ -306,17 +284,26 @@ impl<'a> Writer<'a> {
         writer
     }
 
-    fn raw(&mut self, xml: &str) -> &mut Self {
+    pub(super) fn raw(&mut self, xml: &str) -> &mut Self {
         self.out.extend_from_slice(xml.as_bytes());
         self
     }
 
-    fn text(&mut self, text: &str) -> &mut Self {
+    /// The start tag of an element inside.
+    pub(super) fn start(&mut self, name: &str, attributes: &[(&str, &str)]) -> &mut Self {
+        self.raw("<").raw(name);
+        for (name, value) in attributes {
+            write_attribute(&mut self.out, name, value);
+        }
+        self.raw(">")
+    }
+
+    pub(super) fn text(&mut self, text: &str) -> &mut Self {
         escape_text(&mut self.out, text);
         self
     }
 
-    fn optional(&mut self, name: &str, value: Option<&str>) -> &mut Self {
+    pub(super) fn optional(&mut self, name: &str, value: Option<&str>) -> &mut Self {
         if let Some(value) = value {
             self.raw("<").raw(name).raw(">").text(value).raw("</").raw(name).raw(">");
         }
@@ -334,9 +321,28 @@ impl<'a> Writer<'a> {
         self.raw("</").raw(parameter).raw(">")
     }
 
+    /// `<filter>`, in the default namespace that is in scope.
+    pub(super) fn filter(&mut self, filter: &Filter) -> &mut Self {
+        match filter {
+            Filter::Subtree(elements) => {
+                self.start("filter", &[("type", "subtree")]).raw(elements).raw("</filter>");
+            }
+            Filter::XPath { select, namespaces } => {
+                self.raw("<filter");
+                for (prefix, namespace) in namespaces {
+                    write_attribute(&mut self.out, &format!("xmlns:{prefix}"), namespace);
+                }
+                write_attribute(&mut self.out, "type", "xpath");
+                write_attribute(&mut self.out, "select", select);
+                self.raw("/>");
+            }
+        }
+        self
+    }
+
     fn options(&mut self, options: &Options) -> &mut Self {
         if let Some(filter) = &options.filter {
-            filter.write(&mut self.out);
+            self.filter(filter);
         }
         if let Some(mode) = options.with_defaults {
             self.raw("<with-defaults");
@@ -346,9 +352,12 @@ impl<'a> Writer<'a> {
         self
     }
 
-    fn end(mut self) -> String {
+    pub(super) fn end(mut self) -> String {
         let name = self.name;
         self.raw("</").raw(name).raw(">");
         String::from_utf8(self.out).expect("written from strings")
     }
 }
+
+#[cfg(test)]
+mod tests;

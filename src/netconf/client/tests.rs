@@ -3,89 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, DuplexStream, duplex};
-use tokio::io::{ReadHalf, WriteHalf, split};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
+use self::script::{BOTH, DEADLINE, Script, in_time, pair};
 use super::*;
-use crate::capability::{self, Capabilities};
+use crate::capability;
 use crate::error::{ErrorTag, RpcError};
-use crate::framing::{Encoder, Framing, MAX_MESSAGE, MessageReader};
-use crate::message::{Hello, Notification, ReplyHead, Rpc, negotiate};
+use crate::framing::Framing;
+use crate::message::{ReplyHead, Rpc};
 
-/// Reached only by a test that fails.
-const DEADLINE: Duration = Duration::from_secs(60);
-
-async fn in_time<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(DEADLINE, future).await.expect("in time")
-}
-
-/// The server's end of a session, moved by hand.
-struct Script<S> {
-    reader: MessageReader<BufReader<ReadHalf<S>>>,
-    writer: WriteHalf<S>,
-    encoder: Encoder,
-}
-
-impl<S: AsyncRead + AsyncWrite> Script<S> {
-    async fn greet(stream: S, bases: &[&str]) -> Script<S> {
-        let (reader, writer) = split(stream);
-        let mut script = Script { reader: MessageReader::new(BufReader::new(reader)), writer, encoder: Encoder::new() };
-        let ours: Capabilities = bases.iter().copied().collect();
-        let hello = Hello { capabilities: ours.clone(), session_id: Some(42) };
-        hello.write(script.encoder.body());
-        script.flush().await;
-        let theirs = Hello::from_client(&script.reader.next().await.unwrap().unwrap()).unwrap();
-        let framing = negotiate(&ours, &theirs.capabilities).unwrap();
-        script.reader.decoder().switch(framing, MAX_MESSAGE);
-        script.encoder.switch(framing);
-        script
-    }
-
-    /// Ends the message in the encoder and writes it one byte at a time, the hardest split there is.
-    async fn flush(&mut self) {
-        self.encoder.end().unwrap();
-        let pending = self.encoder.pending().to_vec();
-        self.encoder.consume(pending.len());
-        for byte in pending {
-            self.writer.write_all(&[byte]).await.unwrap();
-        }
-    }
-
-    /// The next request: its operation as XML, and the head for its reply.
-    async fn request(&mut self) -> Option<(String, ReplyHead)> {
-        let text = self.reader.next().await.ok()??;
-        let document = Document::parse(&text, &Limits::default()).unwrap();
-        let rpc = Rpc::read(&document).unwrap();
-        Some((format!("{:?}", rpc.operation.unwrap()), rpc.reply))
-    }
-
-    async fn reply(&mut self, head: &ReplyHead, body: &str) {
-        let out = self.encoder.body();
-        head.write_start(out);
-        out.extend_from_slice(body.as_bytes());
-        head.write_end(out);
-        self.flush().await;
-    }
-
-    async fn send(&mut self, message: &str) {
-        self.encoder.body().extend_from_slice(message.as_bytes());
-        self.flush().await;
-    }
-
-    async fn ok(&mut self, head: &ReplyHead) {
-        head.write_ok(self.encoder.body());
-        self.flush().await;
-    }
-}
-
-const BOTH: &[&str] = &[capability::BASE_1_0, capability::BASE_1_1];
-
-async fn pair(config: SessionConfig) -> (Session, Notifications, Script<DuplexStream>) {
-    let (ours, theirs) = duplex(1 << 16);
-    let (opened, script) = tokio::join!(Session::open(ours, config), Script::greet(theirs, BOTH));
-    let (session, notifications) = opened.unwrap();
-    (session, notifications, script)
-}
+mod foreign;
+pub(crate) mod script;
+mod ssh;
 
 #[tokio::test]
 async fn hellos_settle_the_framing() {
@@ -284,52 +213,6 @@ async fn a_reply_without_a_message_id_belongs_to_the_only_request() {
 }
 
 #[tokio::test]
-async fn notifications_are_delivered_and_a_loss_is_told() {
-    let config = SessionConfig { max_notifications: 2, ..SessionConfig::default() };
-    let (session, mut notifications, mut script) = pair(config).await;
-    let subscription = CreateSubscription { stream: Some("A&B".into()), ..CreateSubscription::default() };
-    let (answered, ()) = in_time(async {
-        tokio::join!(session.create_subscription(&subscription), async {
-            let (operation, head) = script.request().await.unwrap();
-            assert!(operation.contains("<stream>A&amp;B</stream>"), "{operation}");
-            script.ok(&head).await;
-            let namespace = message::NOTIFICATION_NAMESPACE;
-            for i in 0..5 {
-                script
-                    .send(&format!(
-                        "<notification xmlns=\"{namespace}\"><eventTime>T{i}</eventTime><e xmlns=\"urn:e\"/></notification>"
-                    ))
-                    .await;
-            }
-        })
-    })
-    .await;
-    answered.unwrap();
-    // The reply to a request that follows shows that all have come.
-    let (answered, ()) = in_time(async {
-        tokio::join!(session.commit(), async {
-            let (_, head) = script.request().await.unwrap();
-            script.ok(&head).await;
-        })
-    })
-    .await;
-    answered.unwrap();
-    for time in ["T0", "T1"] {
-        let Some(NotificationEvent::Received(message)) = in_time(notifications.next()).await else { panic!("{time}") };
-        let document = message.document().unwrap();
-        let notification = Notification::read(&document).unwrap();
-        assert_eq!((notification.event_time, notification.event.name()), (time, "e"));
-    }
-    assert!(matches!(in_time(notifications.next()).await, Some(NotificationEvent::Lost(3))));
-    // Whoever listens keeps the session.
-    drop(session);
-    script.send(&format!("<notification xmlns=\"{}\"/>", message::NOTIFICATION_NAMESPACE)).await;
-    assert!(matches!(in_time(notifications.next()).await, Some(NotificationEvent::Received(_))));
-    drop(notifications);
-    assert!(in_time(script.request()).await.is_none());
-}
-
-#[tokio::test]
 async fn what_end_of_message_framing_would_cut_is_refused_and_harms_nobody() {
     let (ours, theirs) = duplex(1 << 16);
     let (opened, mut script) =
@@ -345,110 +228,6 @@ async fn what_end_of_message_framing_would_cut_is_refused_and_harms_nobody() {
     })
     .await;
     answered.unwrap();
-}
-
-#[tokio::test]
-async fn operations_are_written_as_rfc_6241_has_them() {
-    let (session, _notifications, mut script) = pair(SessionConfig::default()).await;
-    let server = tokio::spawn(async move {
-        let mut seen = Vec::new();
-        while let Some((operation, head)) = script.request().await {
-            seen.push(operation.replace(&format!(" xmlns=\"{}\"", message::BASE_NAMESPACE), ""));
-            script.ok(&head).await;
-        }
-        seen
-    });
-    let edit = EditConfig::new(Datastore::Candidate, "<a xmlns=\"urn:a\"/>").default_operation("none");
-    let xpath = Filter::XPath { select: "/a:x[y='<']".into(), namespaces: vec![("a".into(), "urn:a".into())] };
-    let confirmed = CommitConfirmed { timeout: Some(5), persist: Some("p".into()), persist_id: None };
-    in_time(async {
-        session.edit_config(&edit.error_option("rollback-on-error")).await.unwrap();
-        session.get(&xpath.into()).await.unwrap();
-        let options =
-            Options { filter: Some(Filter::Subtree("<b xmlns=\"urn:b\"/>".into())), with_defaults: Some("trim") };
-        session.get_config(&Datastore::Startup, &options).await.unwrap();
-        session.copy_config(&Datastore::Url("file:///a&b".into()), &Datastore::Running).await.unwrap();
-        session.commit_confirmed(&confirmed).await.unwrap();
-        session.cancel_commit(Some("p")).await.unwrap();
-        session.lock(&Datastore::Running).await.unwrap();
-        session.validate(&Datastore::Candidate).await.unwrap();
-        session.kill_session(3).await.unwrap();
-        session.close().await.unwrap();
-    })
-    .await;
-    drop((session, _notifications));
-    let seen = in_time(server).await.unwrap();
-    let expected = [
-        "<edit-config><target><candidate/></target><default-operation>none</default-operation>\
-         <error-option>rollback-on-error</error-option><config><a xmlns=\"urn:a\"/></config></edit-config>",
-        "<get><filter xmlns:a=\"urn:a\" type=\"xpath\" select=\"/a:x[y='&lt;']\"/></get>",
-        "<get-config><source><startup/></source><filter type=\"subtree\"><b xmlns=\"urn:b\"/></filter>\
-         <with-defaults xmlns=\"urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults\">trim</with-defaults></get-config>",
-        "<copy-config><target><url>file:///a&amp;b</url></target><source><running/></source></copy-config>",
-        "<commit><confirmed/><confirm-timeout>5</confirm-timeout><persist>p</persist></commit>",
-        "<cancel-commit><persist-id>p</persist-id></cancel-commit>",
-        "<lock><target><running/></target></lock>",
-        "<validate><source><candidate/></source></validate>",
-        "<kill-session><session-id>3</session-id></kill-session>",
-        "<close-session/>",
-    ];
-    assert_eq!(seen, expected);
-}
-
-#[tokio::test]
-async fn sessions_over_ssh() {
-    use crate::transport::auth::{PasswordRecord, Users};
-    use crate::transport::ssh::{self, Credential, HostKeyCheck, Target};
-    use arc_swap::ArcSwap;
-    use russh::keys::{Algorithm, HashAlg, PrivateKey};
-
-    let host_key = PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).unwrap();
-    let fingerprint = host_key.public_key().fingerprint(HashAlg::Sha256).to_string();
-    let mut users = Users::new();
-    users.set_password("ada", PasswordRecord::hash("secret"));
-    let config = ssh::ServerConfig::new(vec![host_key], Arc::new(ArcSwap::from_pointee(users)));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let target = Target {
-        host: "127.0.0.1".into(),
-        port: listener.local_addr().unwrap().port(),
-        user: "ada".into(),
-        credential: Credential::Password("secret".into()),
-        host_key: HostKeyCheck::Pinned(vec![fingerprint]),
-        timeout: DEADLINE,
-    };
-    let shutdown = tokio_util::sync::CancellationToken::new();
-    let server = tokio::spawn(ssh::serve(listener, config, shutdown.clone(), |stream, _| async move {
-        let mut script = Script::greet(stream, BOTH).await;
-        while let Some((operation, head)) = script.request().await {
-            // In large pieces here: a reply of megabytes a byte at a time takes its time.
-            let out = script.encoder.body();
-            head.write_start(out);
-            let copies = if operation.contains("large") { 100_000 } else { 1 };
-            (0..copies).for_each(|_| out.extend_from_slice(operation.as_bytes()));
-            head.write_end(out);
-            script.encoder.end().unwrap();
-            script.writer.write_all(script.encoder.pending()).await.unwrap();
-            let sent = script.encoder.pending().len();
-            script.encoder.consume(sent);
-        }
-    }));
-    in_time(async {
-        let stream = ssh::connect(&target).await.unwrap();
-        let (session, _notifications) = Session::open(stream, SessionConfig::default()).await.unwrap();
-        let calls = (0..100).map(|i| {
-            let session = session.clone();
-            tokio::spawn(async move { session.rpc(format!("<small xmlns=\"urn:e\">{i}</small>")).await })
-        });
-        for call in calls.collect::<Vec<_>>() {
-            call.await.unwrap().unwrap();
-        }
-        let large = session.rpc("<large xmlns=\"urn:e\">0123456789</large>").await.unwrap();
-        assert_eq!(large.document().unwrap().len(), 100_001);
-        shutdown.cancel();
-        assert!(matches!(session.wait_ended().await, Error::Closed | Error::Transport(_)));
-        server.await.unwrap().unwrap();
-    })
-    .await;
 }
 
 #[tokio::test]

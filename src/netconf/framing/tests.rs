@@ -215,6 +215,8 @@ proptest! {
         bodies in prop::collection::vec(prop::collection::vec("[\\]>\n#1a]{1,9}", 1..4), 1..5),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
         is_chunked in any::<bool>(),
+        // Whether messages are taken in parts, as small as they can be.
+        in_parts in any::<bool>(),
     ) {
         let framing = if is_chunked { Framing::Chunked } else { Framing::EndOfMessage };
         let mut encoder = Encoder::new();
@@ -237,12 +239,16 @@ proptest! {
         }
         let mut decoder = Decoder::new();
         let mut messages = Vec::new();
+        let mut begun = String::new();
         for mut piece in split(encoder.pending(), &cuts) {
             while let Some(message) = decoder.decode(&mut piece).unwrap() {
                 if messages.is_empty() {
                     decoder.switch(framing, MAX_MESSAGE);
                 }
-                messages.push(message);
+                messages.push(std::mem::take(&mut begun) + &message);
+            }
+            if in_parts {
+                begun += &decoder.take_part().unwrap();
             }
         }
         prop_assert_eq!(&messages[0], "<hello/>");

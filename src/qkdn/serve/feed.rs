@@ -14,7 +14,7 @@ use netconf::error::RpcError;
 use netconf::server::Server;
 use netconf::server::provider::{Event, EventSender, Operation, Provider, Requester};
 use netconf::yang::filter::Selection;
-use netconf::yang::{Schema, Tree};
+use netconf::yang::{NodeId, Schema, Tree};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -47,6 +47,11 @@ impl Provider for Device {
 
     async fn state(&self, _want: &Selection) -> Result<Tree, RpcError> {
         Ok(Tree::clone(&self.state.load()))
+    }
+
+    /// Nothing changes but by a line, and each is told.
+    fn reports_changes(&self, _node: NodeId) -> bool {
+        true
     }
 
     async fn call(&self, operation: Operation, _who: &Requester) -> Result<Option<Tree>, RpcError> {

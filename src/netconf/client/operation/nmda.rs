@@ -6,7 +6,7 @@ use crate::xml::write_attribute;
 use crate::yang::tree::Origin;
 
 const NAMESPACE: &str = "urn:ietf:params:xml:ns:yang:ietf-netconf-nmda";
-const DATASTORES_NAMESPACE: &str = "urn:ietf:params:xml:ns:yang:ietf-datastores";
+pub(in crate::client) const DATASTORES_NAMESPACE: &str = "urn:ietf:params:xml:ns:yang:ietf-datastores";
 const ORIGIN_NAMESPACE: &str = "urn:ietf:params:xml:ns:yang:ietf-origin";
 
 /// A datastore of RFC 8342.
@@ -99,7 +99,7 @@ impl Session {
 }
 
 impl NmdaDatastore {
-    fn as_str(self) -> &'static str {
+    pub(in crate::client) fn as_str(self) -> &'static str {
         match self {
             NmdaDatastore::Running => "running",
             NmdaDatastore::Candidate => "candidate",

@@ -1,0 +1,16 @@
+//! Tests of the waits between connections.
+
+use super::*;
+
+#[test]
+fn waits_double_up_to_a_bound_and_spread_over_half_of_it() {
+    let back_off = BackOff { first: Duration::from_millis(100), longest: Duration::from_secs(1) };
+    for (failures, longest) in
+        [(1, 100), (2, 200), (4, 800), (5, 1_000), (31, 1_000), (32, 1_000), (33, 1_000), (u32::MAX, 1_000)]
+    {
+        let longest = Duration::from_millis(longest);
+        assert_eq!(back_off.delay_by(failures, 0), longest / 2, "{failures}");
+        let most = back_off.delay_by(failures, 999);
+        assert!(most > longest * 9 / 10 && most <= longest, "{failures}: {most:?}");
+    }
+}
