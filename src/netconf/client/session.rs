@@ -334,9 +334,8 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Task<S> {
                     count => self.encoder.consume(count),
                 },
                 arrived = self.reader.next_or_part(enough), if !self.reading.is_full() => match arrived? {
-                    Some(arrived) => match self.reading.take(arrived, &self.waiting)? {
-                        Some(message) => self.take(message)?,
-                        None => {}
+                    Some(arrived) => if let Some(message) = self.reading.take(arrived, &self.waiting)? {
+                        self.take(message)?;
                     },
                     None => return Ok(()),
                 },
