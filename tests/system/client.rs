@@ -252,6 +252,8 @@ async fn what_netconfd_shows_is_read_by_its_own_modules() {
     })
     .await;
     let (json, errors, left_out) = read_all(&session).await;
-    println!("netconfd: {errors:#?} {left_out:#?}");
     assert!(json.contains("\"ietf-netconf-monitoring:netconf-state\""), "{json}");
+    // libyang has a later revision of its own, by which the data is read all the same.
+    let [only] = &*left_out else { panic!("{left_out:#?}") };
+    assert!(only.starts_with("ietf-yang-library: ") && errors.is_empty(), "{only} {errors:#?}");
 }
