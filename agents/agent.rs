@@ -14,6 +14,7 @@ mod records;
 #[cfg(test)]
 mod tests;
 
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
@@ -100,6 +101,8 @@ struct Mind<D: Driver> {
     surveillance: Surveillance,
     /// The device answered last time.
     answers: bool,
+    /// Requests accepted per second and session (I.1.1).
+    request_rate: Option<NonZeroU32>,
 }
 
 impl<D: Driver> Agent<D> {
@@ -128,7 +131,7 @@ impl<D: Driver> Agent<D> {
             device,
             schema,
             clock,
-            mind: Mutex::new(Mind { config, surveillance, answers: true }),
+            mind: Mutex::new(Mind { config, surveillance, answers: true, request_rate: None }),
             records: Arc::new(tokio::sync::Mutex::new(Records::new(log, memory))),
             events: OnceLock::new(),
             configured: tokio::sync::Notify::new(),
@@ -158,6 +161,10 @@ impl<D: Driver> Provider for Agent<D> {
         self.0.tasks.spawn(life::live(self.0.clone()));
     }
 
+    fn request_rate(&self) -> Option<NonZeroU32> {
+        self.0.mind().request_rate
+    }
+
     fn validate(&self, new: &Tree) -> Result<(), RpcError> {
         let config = config_of::<D>(&self.0.device, new)?;
         control_of(new)?;
@@ -165,10 +172,11 @@ impl<D: Driver> Provider for Agent<D> {
         self.0.driver.check(&old, &config).map_err(|error| self.0.config_error(error))
     }
 
-    async fn apply(&self, _old: &Tree, new: &Tree, _edits: &[Edit]) -> Result<(), RpcError> {
+    async fn apply(&self, old: &Tree, new: &Tree, _edits: &[Edit]) -> Result<(), RpcError> {
         let shared = &self.0;
         let config = config_of::<D>(&shared.device, new)?;
         let control = control_of(new)?.control();
+        let overload = bridge::from_path::<common::OverloadControl>(new, common::OVERLOAD_CONTROL)?.unwrap_or_default();
         let now = (shared.clock)();
         let is_new = shared.mind().config != config;
         if is_new {
@@ -180,6 +188,7 @@ impl<D: Driver> Provider for Agent<D> {
         shared
             .change(|mind| {
                 mind.config = config;
+                mind.request_rate = overload.maximum_request_rate;
                 mind.surveillance.alarms.set_control(control);
                 let mut tidings = mind.tidings_of(|surveillance| surveillance.set_rules(rules, now));
                 if is_new {
@@ -195,6 +204,13 @@ impl<D: Driver> Provider for Agent<D> {
                 tidings
             })
             .await;
+        // The control of alarms shortens what the list keeps of each, which is no alarm to tell.
+        if control_of(old)? != control_of(new)?
+            && let Some(events) = shared.events.get()
+        {
+            // It ends with the server.
+            let _ = events.send(Event::Changed(vec![shared.alarms_path.clone()])).await;
+        }
         shared.configured.notify_one();
         shared.changed.notify_one();
         Ok(())
@@ -249,6 +265,12 @@ impl<D: Driver> Provider for Agent<D> {
             }
         }
         Ok(tree)
+    }
+
+    /// The alarm list. Of the device's own state the changes of states are told, but not those of what it measures.
+    fn reports_changes(&self, node: netconf::yang::NodeId) -> bool {
+        let list = self.0.alarms_path.last().expect("a path to the alarm list has steps").node;
+        self.0.schema.is_within(node, list)
     }
 
     async fn call(&self, operation: Operation, who: &Requester) -> Result<Option<Tree>, RpcError> {

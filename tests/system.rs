@@ -3,6 +3,8 @@
 // Helpers of tests may unwrap as tests do.
 #![allow(clippy::unwrap_used)]
 
+#[path = "bench/hostile/attack.rs"]
+mod attack;
 #[path = "system/bad_input.rs"]
 mod bad_input;
 #[path = "system/broken.rs"]
@@ -15,8 +17,12 @@ mod contact;
 mod demo;
 #[path = "system/faults.rs"]
 mod faults;
+#[path = "system/feed.rs"]
+mod feed;
 #[path = "system/foreign.rs"]
 mod foreign;
+#[path = "system/hostile.rs"]
+mod hostile;
 #[path = "system/kill.rs"]
 mod kill;
 #[path = "system/managed.rs"]

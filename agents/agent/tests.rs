@@ -333,6 +333,17 @@ async fn the_control_of_notifications_is_obeyed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_request_rate_is_what_is_configured() {
+    let (_keep, directory) = place();
+    let mut life = Life::begin(&directory, turned_clock(), None).await;
+    assert_eq!(life.agent.request_rate(), None);
+    let rate = "<session-control xmlns=\"urn:qkdn:yang:qkdn-common\"><overload-control><maximum-request-rate>500\
+                </maximum-request-rate></overload-control></session-control>";
+    life.configure(rate).await.unwrap();
+    assert_eq!(life.agent.request_rate().map(std::num::NonZeroU32::get), Some(500));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_diagnostic_names_the_cause() {
     let (_keep, directory) = place();
     let mut life = Life::begin(&directory, turned_clock(), None).await;
@@ -508,4 +519,68 @@ async fn two_agents_do_not_share_a_directory() {
     let second = Agent::open(module(now), life.schema.clone(), &directory, life.clock.clone());
     let error = second.err().unwrap().to_string();
     assert!(error.contains("in use") && !error.contains('\n'), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_change_of_the_alarm_list_is_reported() {
+    let (_keep, directory) = place();
+    let mut life = Life::begin(&directory, turned_clock(), None).await;
+    let list = life.schema.find("/ietf-alarms:alarms/alarm-list").unwrap();
+    let entry = life.schema.find("/ietf-alarms:alarms/alarm-list/alarm/is-cleared").unwrap();
+    let measured = life.schema.find("/qkdn-mq:qkd-module/performance").unwrap();
+    assert!(life.agent.reports_changes(list) && life.agent.reports_changes(entry));
+    assert!(!life.agent.reports_changes(measured));
+
+    /// Whether the list differs from what it was; if so, that was told.
+    async fn changed(
+        life: &mut Life,
+        list: netconf::yang::NodeId,
+        before: &mut Option<netconf::yang::Content>,
+    ) -> bool {
+        let now = life.state().await.get("/ietf-alarms:alarms/alarm-list");
+        let mut told = false;
+        while let Some(event) = life.events.try_recv() {
+            if let Event::Changed(paths) = event {
+                told |= paths.iter().any(|path| path.last().is_some_and(|step| step.node == list));
+            }
+        }
+        let differs = now != *before;
+        assert!(told || !differs, "was {before:?} and is {now:?}");
+        *before = now;
+        differs
+    }
+
+    let mut before = life.state().await.get("/ietf-alarms:alarms/alarm-list");
+    life.fault("<fibre-cut/>").await;
+    life.pass(2).await;
+    assert!(changed(&mut life, list, &mut before).await, "raised");
+    let in_list = |inside: &str| {
+        format!("<alarms xmlns=\"urn:ietf:params:xml:ns:yang:ietf-alarms\"><alarm-list>{inside}</alarm-list></alarms>")
+    };
+    let acknowledge = in_list(
+        "<alarm xmlns:mq=\"urn:qkdn:yang:qkdn-mq\" xmlns:qa=\"urn:qkdn:yang:qkdn-alarms\">\
+        <resource>/mq:qkd-module/mq:resource[mq:resource-id='urn:qkdn:test:link:1']</resource>\
+        <alarm-type-id>qa:qkd-link-down</alarm-type-id><alarm-type-qualifier/>\
+        <set-operator-state><state>ack</state></set-operator-state></alarm>",
+    );
+    life.call(&acknowledge).await.unwrap();
+    life.settled().await;
+    assert!(changed(&mut life, list, &mut before).await, "acknowledged");
+    life.clear().await;
+    life.pass(60).await;
+    assert!(changed(&mut life, list, &mut before).await, "cleared");
+    let fewer = "<alarms xmlns=\"urn:ietf:params:xml:ns:yang:ietf-alarms\"><control>\
+        <max-alarm-status-changes>1</max-alarm-status-changes></control></alarms>";
+    life.configure(fewer).await.unwrap();
+    life.settled().await;
+    assert!(changed(&mut life, list, &mut before).await, "fewer status changes are kept");
+    let compress = in_list("<compress-alarms/>");
+    life.call(&compress).await.unwrap();
+    life.settled().await;
+    changed(&mut life, list, &mut before).await;
+    life.call(&in_list("<purge-alarms><alarm-clearance-status>any</alarm-clearance-status></purge-alarms>"))
+        .await
+        .unwrap();
+    life.settled().await;
+    assert!(changed(&mut life, list, &mut before).await, "purged");
 }

@@ -1,5 +1,7 @@
 //! qkdn-common: Table I.1 on notifications, the event log, reference points, changes of state.
 
+use std::num::NonZeroU32;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -132,6 +134,16 @@ pub struct LogEvent {
     #[serde(flatten)]
     pub entry: LogEntry,
     pub management_operation: ManagementOperation,
+}
+
+/// Where [`OverloadControl`] stands.
+pub const OVERLOAD_CONTROL: &str = "/qkdn-common:session-control/overload-control";
+
+/// `overload-control` (clause I.1.1).
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct OverloadControl {
+    pub maximum_request_rate: Option<NonZeroU32>,
 }
 
 /// The RPC `get-event-log`.

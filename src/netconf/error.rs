@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
+use crate::xml::quoted;
+
 /// The layer in which an error occurred (RFC 6241 section 4.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorType {
@@ -135,7 +137,7 @@ impl RpcError {
             warning: false,
             app_tag: None,
             path: None,
-            message: Some(message.into()),
+            message: Some(short(message.into())),
             info: Vec::new(),
         }))
     }
@@ -202,7 +204,7 @@ impl RpcError {
         };
         Self::new(ErrorType::Application, ErrorTag::UnknownNamespace, message)
             .with_info(ErrorInfo::BadElement(element.into()))
-            .with_info(ErrorInfo::BadNamespace(namespace.into()))
+            .with_info(ErrorInfo::BadNamespace(short(namespace.into())))
     }
 
     pub fn access_denied(message: impl Into<String>) -> Self {
@@ -253,14 +255,26 @@ impl RpcError {
         self
     }
 
+    /// A path beyond [`MAX_PATH`] is left out: keys can be as long as a message, and an edit has up to 64 errors.
     pub fn with_path(mut self, path: ErrorPath) -> Self {
-        self.path = Some(path);
+        self.path = Some(path).filter(|path| path.text.len() <= MAX_PATH);
         self
     }
 
     pub fn with_info(mut self, info: ErrorInfo) -> Self {
         self.info.push(info);
         self
+    }
+}
+
+/// The longest path in an error.
+const MAX_PATH: usize = 16 << 10;
+
+/// Messages quote what peers wrote.
+fn short(text: String) -> String {
+    match quoted(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(cut) => cut,
     }
 }
 

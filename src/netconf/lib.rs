@@ -5,6 +5,7 @@ pub mod client;
 pub mod error;
 pub mod framing;
 pub mod message;
+mod seldom;
 pub mod server;
 pub mod transport;
 pub mod xml;

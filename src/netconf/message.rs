@@ -198,6 +198,12 @@ impl ReplyHead {
         head
     }
 
+    /// The head of the reply to a request of which only the root was read; the default one where that is no `<rpc>`.
+    pub fn of_request(document: &Document<'_>) -> Self {
+        let root = document.root();
+        if root.is(BASE_NAMESPACE, "rpc") { Self::to(root) } else { Self::default() }
+    }
+
     pub fn write_start(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.start);
         out.push(b'>');

@@ -15,15 +15,19 @@ use quick_xml::reader::Reader;
 pub struct Limits {
     /// Nested elements. YANG models are a dozen levels deep; 256 leaves room and keeps every recursion off the guard page.
     pub depth: usize,
-    /// Elements in one document: about 64 bytes of memory each.
+    /// Elements and attributes in one document: about 64 bytes of memory each.
     pub elements: usize,
     /// Attributes of one element, namespace declarations included.
     pub attributes: usize,
+    /// Namespace declarations in scope at once: a prefix is looked for among them at each element that has one.
+    pub namespaces: usize,
+    /// Bytes of a name, prefix included. Errors quote names, and a reply or a log line must not be as long as a message.
+    pub name: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { depth: 256, elements: 8_000_000, attributes: 256 }
+        Limits { depth: 256, elements: 4_000_000, attributes: 256, namespaces: 256, name: 1024 }
     }
 }
 
@@ -70,6 +74,8 @@ struct Binding<'a> {
     prefix: &'a str,
     namespace: Cow<'a, str>,
     outer: u32,
+    /// Bindings in scope, this one included.
+    number: usize,
 }
 
 const NONE: u32 = u32::MAX;
@@ -87,7 +93,12 @@ pub struct Attribute<'d> {
 
 impl<'a> Document<'a> {
     pub fn parse(source: &'a str, limits: &Limits) -> Result<Document<'a>, XmlError> {
-        Parser::new(source, limits).run()
+        Parser::new(source, limits).run(false)
+    }
+
+    /// The root element with its attributes, and nothing of what is inside: that may not even be well-formed.
+    pub fn parse_root(source: &'a str, limits: &Limits) -> Result<Document<'a>, XmlError> {
+        Parser::new(source, limits).run(true)
     }
 
     pub fn root(&self) -> Element<'_> {
@@ -314,18 +325,19 @@ impl<'a, 'l> Parser<'a, 'l> {
         Parser { source, limits, document, open: Vec::new() }
     }
 
-    fn run(mut self) -> Result<Document<'a>, XmlError> {
-        if let Some(at) = self.source.bytes().position(|b| b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r')) {
-            return Err(XmlError { offset: at, reason: "a control character that XML does not allow".into() });
+    fn run(mut self, root_only: bool) -> Result<Document<'a>, XmlError> {
+        if !root_only {
+            refuse_control_characters(self.source)?;
         }
         let mut reader = Reader::from_str(self.source);
         let mut started = false;
         loop {
             let offset = reader.buffer_position() as usize;
-            let fail = |reason: String| XmlError { offset, reason };
-            let event = reader
-                .read_event()
-                .map_err(|e| XmlError { offset: reader.error_position() as usize, reason: e.to_string() })?;
+            let fail = |reason: String| XmlError { offset, reason: quoted(&reason).into_owned() };
+            let event = reader.read_event().map_err(|e| XmlError {
+                offset: reader.error_position() as usize,
+                reason: quoted(&e.to_string()).into_owned(),
+            })?;
             match event {
                 Event::Start(start) => {
                     self.start(&start).map_err(fail)?;
@@ -382,6 +394,10 @@ impl<'a, 'l> Parser<'a, 'l> {
                 Event::Eof => break,
             }
             started = true;
+            if root_only && !self.document.nodes.is_empty() {
+                refuse_control_characters(&self.source[..reader.buffer_position() as usize])?;
+                return Ok(self.document);
+            }
         }
         let end = self.source.len();
         if !self.open.is_empty() {
@@ -397,8 +413,8 @@ impl<'a, 'l> Parser<'a, 'l> {
         if self.open.is_empty() && !self.document.nodes.is_empty() {
             return Err("a second root element".into());
         }
-        if self.document.nodes.len() >= self.limits.elements {
-            return Err(format!("more than {} elements", self.limits.elements));
+        if self.document.nodes.len() + self.document.attributes.len() >= self.limits.elements {
+            return Err(format!("more than {} elements and attributes", self.limits.elements));
         }
         let mut scope = self.open.last().map_or(NONE, |&i| self.document.nodes[i as usize].scope);
         let first_attribute = self.document.attributes.len();
@@ -410,6 +426,7 @@ impl<'a, 'l> Parser<'a, 'l> {
                 return Err(format!("more than {} attributes", self.limits.attributes));
             }
             let qualified = relocate(self.source, attribute.key.into_inner());
+            self.check_length(qualified)?;
             let value = match attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|e| e.to_string())? {
                 Cow::Borrowed(value) => Cow::Borrowed(relocate(self.source, value)),
                 Cow::Owned(value) => Cow::Owned(value),
@@ -429,7 +446,11 @@ impl<'a, 'l> Parser<'a, 'l> {
                     if value.is_empty() && !prefix.is_empty() {
                         return Err(format!("prefix \"{prefix}\" is bound to no namespace"));
                     }
-                    self.document.bindings.push(Binding { prefix, namespace: value, outer: scope });
+                    let number = 1 + self.document.bindings.get(scope as usize).map_or(0, |outer| outer.number);
+                    if number > self.limits.namespaces {
+                        return Err(format!("more than {} namespace declarations in scope", self.limits.namespaces));
+                    }
+                    self.document.bindings.push(Binding { prefix, namespace: value, outer: scope, number });
                     scope = self.document.bindings.len() as u32 - 1;
                 }
                 None => {
@@ -446,6 +467,7 @@ impl<'a, 'l> Parser<'a, 'l> {
             }
         }
         let qualified = relocate(self.source, start.name().into_inner());
+        self.check_length(qualified)?;
         let (name, namespace) = match split_name(qualified)? {
             Some((prefix, name)) => (name, self.resolve(scope, prefix)?),
             None => (qualified, self.document.lookup(scope, "").unwrap_or(NONE)),
@@ -461,6 +483,11 @@ impl<'a, 'l> Parser<'a, 'l> {
             text: Cow::Borrowed(""),
         });
         Ok(())
+    }
+
+    fn check_length(&self, name: &str) -> Result<(), String> {
+        let limit = self.limits.name;
+        if name.len() > limit { Err(format!("a name of more than {limit} bytes")) } else { Ok(()) }
     }
 
     fn resolve(&self, scope: u32, prefix: &str) -> Result<u32, String> {
@@ -483,6 +510,21 @@ impl<'a, 'l> Parser<'a, 'l> {
         }
         Ok(())
     }
+}
+
+fn refuse_control_characters(source: &str) -> Result<(), XmlError> {
+    match source.bytes().position(|b| b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r')) {
+        Some(offset) => Err(XmlError { offset, reason: "a control character that XML does not allow".into() }),
+        None => Ok(()),
+    }
+}
+
+/// What a peer wrote is repeated to it, and to the log, up to so many bytes.
+const QUOTED: usize = 2048;
+
+/// A text of which a peer may have written a part, cut where it is longer than anybody reads.
+pub fn quoted(text: &str) -> Cow<'_, str> {
+    if text.len() <= QUOTED { text.into() } else { format!("{}…", &text[..text.floor_char_boundary(QUOTED)]).into() }
 }
 
 /// The same slice with the lifetime of the source it lies in.

@@ -1,19 +1,22 @@
-//! `qkdn serve`: a NETCONF server for any modules. It keeps what it is given, and has nothing behind it.
+//! `qkdn serve`: a NETCONF server for any modules. It keeps what it is given, and behind it is what a feed says is there.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use clap::{ArgMatches, Command};
-use netconf::error::RpcError;
-use netconf::server::provider::{Operation, Provider, Requester};
+use netconf::server::overload::{OverloadOptions, SESSIONS_PER_USER};
 use netconf::server::url::{Host, UrlOptions};
 use netconf::server::{Boot, Options, Server, base_modules};
 use netconf::transport::auth::Users;
 use netconf::transport::ssh;
-use netconf::yang::filter::Selection;
 use netconf::yang::schema::SchemaBuilder;
 use netconf::yang::{Schema, Tree};
+
+use feed::{Device, Source};
+
+mod feed;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -56,8 +59,23 @@ pub struct Args {
     /// The certificates, in PEM, of those who may vouch for these hosts; the system's where none are given
     #[arg(long, value_name = "FILE", requires = "url_allow")]
     url_ca: Option<PathBuf>,
-    /// A file or FIFO with events and state to serve (checked; not read yet)
-    #[arg(long, value_name = "FILE")]
+    /// Requests accepted per second and session; more are answered with resource-denied. No limit if absent
+    #[arg(long, value_name = "NUMBER")]
+    request_rate: Option<NonZeroU32>,
+    /// Sessions that one user may have at once
+    #[arg(long, value_name = "NUMBER", default_value_t = SESSIONS_PER_USER)]
+    sessions_per_user: usize,
+    /// A device to simulate: its notifications and state as JSON lines, from a file, a FIFO, or - for standard input
+    ///
+    /// Each line is one JSON object with one member, the data as RFC 7951 has it. Merged into the
+    /// operational state, deleted from it, and sent to subscribers:
+    ///   {"operational": {"example:lamp": {"temperature": 70}}}
+    ///   {"delete": "/example:lamp/temperature"}
+    ///   {"notification": {"example:overheated": {"by": 10}}}
+    /// A bad line is logged with its number, and skipped. A FIFO is held open:
+    ///   mkfifo lamp.feed; qkdn serve … --feed lamp.feed &
+    ///   echo '{"delete": "/example:lamp/temperature"}' > lamp.feed
+    #[arg(long, value_name = "FILE|-", verbatim_doc_comment)]
     feed: Option<PathBuf>,
 }
 
@@ -122,9 +140,7 @@ pub async fn run(args: Args, users: Users) -> Result<(), String> {
     if let Some(dir) = args.url_dir.as_ref().filter(|dir| !dir.is_dir()) {
         return Err(format!("--url-dir {}: no such directory", dir.display()));
     }
-    if let Some(feed) = args.feed.as_ref().filter(|feed| !feed.exists()) {
-        return Err(format!("--feed {}: no such file", feed.display()));
-    }
+    let feed = args.feed.as_deref().map(Source::open).transpose()?;
     let urls =
         UrlOptions { dir: args.url_dir.clone(), allow: args.url_allow.clone(), authorities: args.url_ca.clone() };
     let schema = compile(urls.modules(base_modules(Schema::builder())), &args.yang_dirs, &args.modules)?;
@@ -133,9 +149,15 @@ pub async fn run(args: Args, users: Users) -> Result<(), String> {
         .await
         .map_err(|e| format!("cannot listen on {}: {e}", args.listen))?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
-    let options = Options { state_dir: args.state_dir, superuser: args.superuser, boot: args.boot.into(), urls };
+    let overload = OverloadOptions { request_rate: args.request_rate, sessions_per_user: args.sessions_per_user };
+    let options =
+        Options { state_dir: args.state_dir, superuser: args.superuser, boot: args.boot.into(), urls, overload };
     let initial = Tree::initial(schema.clone());
-    let server = Server::start(schema.clone(), Bare { schema }, initial, options).await.map_err(|e| e.to_string())?;
+    let server =
+        Server::start(schema.clone(), Device::new(schema), initial, options).await.map_err(|e| e.to_string())?;
+    if let Some(source) = feed {
+        feed::start(source, &server).await?;
+    }
     let shutdown = crate::terminate::on_signal()?;
     println!("qkdn: serving NETCONF over SSH on {address}");
     let config = ssh::ServerConfig::new(vec![host_key], Arc::new(ArcSwap::from_pointee(users)));
@@ -169,20 +191,4 @@ pub fn compile(mut builder: SchemaBuilder, yang_dirs: &[PathBuf], specs: &[Strin
         builder = builder.module(name, revision, &features);
     }
     builder.build().map_err(|e| e.to_string())
-}
-
-/// Nothing behind the server: no state, and no operation beyond the protocol's own.
-struct Bare {
-    schema: Arc<Schema>,
-}
-
-impl Provider for Bare {
-    async fn state(&self, _want: &Selection) -> Result<Tree, RpcError> {
-        Ok(Tree::new(self.schema.clone()))
-    }
-
-    async fn call(&self, operation: Operation, _who: &Requester) -> Result<Option<Tree>, RpcError> {
-        let name = &self.schema.node(operation.node).name;
-        Err(RpcError::operation_not_supported(format!("Nothing implements <{name}> here.")))
-    }
 }

@@ -9,9 +9,11 @@ use self::server::{Netconfd, Ours, Server, Target};
 use crate::process::{Doing, Failure, Outcome, output, run};
 use crate::{apt, setup, test, workspace};
 
+mod hostile;
 mod network;
 mod server;
 
+pub use hostile::hostile;
 pub use network::network;
 
 /// One row of the table.
@@ -61,6 +63,16 @@ const ROWS: &[Row] = &[
     row("edit-rate-10-megabytes", "edit of one leaf with 10 MB loaded", Wanted::AtMost(2.0)),
     row("edit-limited-rate-1-megabytes", "edit under a constraint with 1 MB loaded", Wanted::AtMost(2.0)),
     row("edit-limited-rate-10-megabytes", "edit under a constraint with 10 MB loaded", Wanted::AtMost(2.0)),
+    row("changes-1", "config-change, edits of 8 to 1 subscriber", Wanted::Times(2.0)),
+    row("changes-10", "same, to 10 subscribers in all", Wanted::Times(2.0)),
+    row("changes-100", "same, to 100 subscribers in all", Wanted::Times(2.0)),
+    row("changes-100-arrived", "of these, arrived", Wanted::AtLeast(100.0)),
+    // Four times what netopeer2 was measured to deliver, on another machine.
+    row("feed-1", "notifications of a device to 1 subscriber", Wanted::AtLeast(37_000.0)),
+    row("feed-10", "same, to 10 subscribers in all", Wanted::AtLeast(100_000.0)),
+    row("feed-100", "same, to 100 subscribers in all", Wanted::AtLeast(121_000.0)),
+    row("feed-9-beside-one-that-never-reads", "same, to 9 beside one that never reads", Wanted::None),
+    row("feed-9-ratio", "ratio of that to the 9 alone", Wanted::AtLeast(0.9)),
 ];
 
 /// What each start of a server is measured for.
@@ -69,14 +81,22 @@ const PHASES: &[(Target, &str)] = &[
     (Target::Running, "idle"),
     (Target::Running, "large"),
     (Target::Running, "limits"),
+    (Target::Running, "changes,feed"),
     (Target::Candidate, "edits"),
 ];
 
 /// Measurements of one server by the load client's name: the value and its unit.
 type Results = BTreeMap<String, (f64, String)>;
 
-/// Builds, measures both servers for `seconds` a row and prints the table.
-pub fn netconf(seconds: f64, only_netconfd: bool) -> Outcome {
+/// Builds, measures both servers for `seconds` a row and prints the table; with `only` what some phases measure, by one of the
+/// load client's words for it.
+pub fn netconf(seconds: f64, only_netconfd: bool, only: Option<&str>) -> Outcome {
+    let phases: Vec<_> =
+        PHASES.iter().filter(|(_, what)| only.is_none_or(|only| what.split(',').any(|what| what == only))).collect();
+    if phases.is_empty() {
+        let known: Vec<&str> = PHASES.iter().flat_map(|(_, what)| what.split(',')).collect();
+        return Err(Failure::new(format!("--only takes one of {}", known.join(", "))));
+    }
     apt::install(&[apt::TO_BUILD, apt::TO_BENCH].concat())?;
     setup::modules()?;
     let mut build = vec!["build", "--release", "--package", "tests", "--bin", "load"];
@@ -86,17 +106,17 @@ pub fn netconf(seconds: f64, only_netconfd: bool) -> Outcome {
     run(&mut test::cargo_command(&build))?;
 
     let directory = workspace::target().join("bench");
-    let netconfd = measure::<Netconfd>(&directory.join("netconfd"), seconds)?;
-    let ours = if only_netconfd { Results::new() } else { measure::<Ours>(&directory.join("ours"), seconds)? };
+    let netconfd = measure::<Netconfd>(&directory.join("netconfd"), &phases, seconds)?;
+    let ours = if only_netconfd { Results::new() } else { measure::<Ours>(&directory.join("ours"), &phases, seconds)? };
     facts()?;
     table(&netconfd, &ours);
     Ok(())
 }
 
 /// Starts the server once for each phase, empty each time, and measures it.
-fn measure<S: Server>(directory: &Path, seconds: f64) -> Outcome<Results> {
+fn measure<S: Server>(directory: &Path, phases: &[&(Target, &str)], seconds: f64) -> Outcome<Results> {
     let mut results = Results::new();
-    for &(target, what) in PHASES {
+    for &&(target, what) in phases {
         println!("measuring {}: {what} ({})", S::NAME, target.name());
         // Left there at the end, for its logs.
         if directory.exists() {
@@ -154,7 +174,8 @@ fn facts() -> Outcome {
     println!("qkdn {} ({})", env!("CARGO_PKG_VERSION"), commit());
     println!("client, servers and nothing else on loopback; SSH with aes256-gcm");
     println!(
-        "netconfd: access control off, nothing is kept over a restart; qkdn: NACM on, each acknowledged edit durable\n"
+        "netconfd: access control off, nothing is kept over a restart; qkdn: NACM on, each acknowledged edit and each \
+         notification durable\n"
     );
     Ok(())
 }
@@ -168,10 +189,12 @@ fn commit() -> String {
 fn table(netconfd: &Results, ours: &Results) {
     println!("| {:<42} | {:>12} | {:>12} | {:>7} | {:>9} |", "", "netconfd", "qkdn", "ratio", "wanted");
     println!("|{:-<44}|{:->14}|{:->14}|{:->9}|{:->11}|", "", ":", ":", ":", ":");
-    for Row { name, title, wanted } in ROWS {
+    let measured = |row: &&Row| netconfd.contains_key(row.name) || ours.contains_key(row.name);
+    for Row { name, title, wanted } in ROWS.iter().filter(measured) {
         let cell = |results: &Results| match results.get(*name) {
             Some((value, unit)) if unit == "1/s" && *value >= 100.0 => format!("{value:.0}/s"),
             Some((value, unit)) if unit == "1/s" => format!("{value:.1}/s"),
+            Some((value, unit)) if unit.is_empty() && *value < 10.0 => format!("{value:.2}"),
             Some((value, unit)) if unit.is_empty() => format!("{value:.0}"),
             Some((value, unit)) => format!("{value:.1} {unit}"),
             None => "-".to_owned(),

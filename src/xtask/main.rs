@@ -63,6 +63,18 @@ enum Bench {
         /// Measure netconfd alone
         #[arg(long)]
         only_netconfd: bool,
+        /// Measure a part alone: requests, edits, set-ups, idle, large, limits, changes or feed
+        #[arg(long, value_name = "PART")]
+        only: Option<String>,
+    },
+    /// `qkdn serve` under hostile peers: what others get, and what the server takes
+    Hostile {
+        /// How long each attack is measured, in seconds, and the server before it
+        #[arg(long, default_value_t = 10.0)]
+        seconds: f64,
+        /// These attacks alone
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<String>,
     },
     /// A generated network under one manager: time to operational, memory, CPU at rest, fault to alarm, restart
     Network {
@@ -83,9 +95,10 @@ fn main() -> ExitCode {
         Task::Yang => Ok(lint::run_all(workspace::in_ci())),
         Task::Demo { arguments } => demo::run_demo(&arguments).map(|()| true),
         Task::Coverage { html } => coverage::run_coverage(html).map(|()| true),
-        Task::Bench { what: Bench::Netconf { seconds, only_netconfd } } => {
-            bench::netconf(seconds, only_netconfd).map(|()| true)
+        Task::Bench { what: Bench::Netconf { seconds, only_netconfd, only } } => {
+            bench::netconf(seconds, only_netconfd, only.as_deref()).map(|()| true)
         }
+        Task::Bench { what: Bench::Hostile { seconds, only } } => bench::hostile(seconds, &only).map(|()| true),
         Task::Bench { what: Bench::Network { agents, binary } } => {
             bench::network(agents, binary.as_deref()).map(|()| true)
         }

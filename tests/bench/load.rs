@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use crate::session::{Login, Outcome, Session};
 use crate::usage::Usage;
 
+mod notify;
 mod session;
 mod usage;
 
@@ -69,6 +70,9 @@ struct Arguments {
     /// Idle sessions to open where they are measured: this many at first, and then up to that many
     #[arg(long, value_delimiter = ',', default_values_t = [250])]
     idle: Vec<usize>,
+    /// The FIFO that the server takes for its device
+    #[arg(long)]
+    feed: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -85,6 +89,10 @@ enum Measure {
     Limits,
     /// Sessions that do nothing
     Idle,
+    /// Notifications of changed configuration, to subscribers
+    Changes,
+    /// Notifications that the device sends, to subscribers: where there is a --feed
+    Feed,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -173,6 +181,12 @@ async fn run(arguments: Arguments) -> Outcome {
     }
     if wants(Measure::Idle) {
         idle(&login, &arguments.idle, &arguments.process).await?;
+    }
+    if wants(Measure::Changes) {
+        notify::changes(&login, target, span).await?;
+    }
+    if let Some(fifo) = arguments.feed.as_ref().filter(|_| wants(Measure::Feed)) {
+        notify::feed(&login, fifo, span).await?;
     }
     session.close().await
 }

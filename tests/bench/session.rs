@@ -34,6 +34,8 @@ pub struct Session {
     /// Read and not yet consumed, from `at` on.
     buffer: Vec<u8>,
     at: usize,
+    /// What the message that was read last begins with.
+    head: Vec<u8>,
     message_id: u64,
 }
 
@@ -61,7 +63,7 @@ impl Session {
         let channel = handle.channel_open_session().await?;
         channel.request_subsystem(true, "netconf").await?;
         let (read, write) = channel.split();
-        let mut session = Self { handle, read, write, buffer: Vec::new(), at: 0, message_id: 0 };
+        let mut session = Self { handle, read, write, buffer: Vec::new(), at: 0, head: Vec::new(), message_id: 0 };
         session.write.data_bytes(HELLO.as_bytes().to_vec()).await?;
         let hello = session.hello().await?;
         if !login.hello_pause.is_zero() {
@@ -89,7 +91,15 @@ impl Session {
 
     /// The next reply; an `<rpc-error>` is an error.
     pub async fn reply(&mut self) -> Outcome<Reply> {
-        let (mut length, mut head) = (0, Vec::with_capacity(HEAD));
+        let length = self.message().await?;
+        let head = self.head();
+        if head.contains("rpc-error") { Err(head.into()) } else { Ok(Reply { length }) }
+    }
+
+    /// Reads the next message, of whatever kind: its bytes of XML.
+    pub async fn message(&mut self) -> Outcome<usize> {
+        self.head.clear();
+        let mut length = 0;
         while let Some(chunk) = self.chunk_header().await? {
             length += chunk;
             let mut left = chunk;
@@ -98,15 +108,18 @@ impl Session {
                     self.fill().await?;
                 }
                 let part = &self.buffer[self.at..][..left.min(self.buffer.len() - self.at)];
-                if head.len() < HEAD {
-                    head.extend_from_slice(&part[..part.len().min(HEAD - head.len())]);
-                }
+                let room = HEAD - self.head.len();
+                self.head.extend_from_slice(&part[..part.len().min(room)]);
                 self.at += part.len();
                 left -= part.len();
             }
         }
-        let head = String::from_utf8_lossy(&head);
-        if head.contains("rpc-error") { Err(head.into()) } else { Ok(Reply { length }) }
+        Ok(length)
+    }
+
+    /// What the message that was read last begins with.
+    pub fn head(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.head)
     }
 
     /// Ends the session by close-session.

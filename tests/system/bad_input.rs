@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::program::Program;
 
 /// Runs a server that must not start, and returns its one line.
-fn refusal(directory: &std::path::Path, change: impl FnOnce(&mut Command)) -> String {
+pub fn refusal(directory: &std::path::Path, change: impl FnOnce(&mut Command)) -> String {
     let mut command = Program::command(directory, "127.0.0.1:0");
     change(&mut command);
     one_line(&mut command)

@@ -2,8 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use netconf::client::{Notifications, Session, SessionConfig};
 use netconf::transport::ssh::{ConnectError, Credential, HostKeyCheck, Target, connect};
@@ -66,7 +66,15 @@ impl Program {
         Self::run(directory, command)
     }
 
-    fn run(directory: &Path, mut command: Command) -> Program {
+    /// With more on the command line.
+    pub fn start_as(directory: &Path, more: impl FnOnce(&mut Command)) -> Program {
+        let mut command = Self::command(directory, "127.0.0.1:0");
+        more(&mut command);
+        Self::run(directory, command)
+    }
+
+    /// A server by a command line that [`Program::command`] began.
+    pub fn run(directory: &Path, mut command: Command) -> Program {
         command.stdout(Stdio::piped());
         let log = std::fs::File::create(directory.join("log")).unwrap();
         let mut child = command.stderr(log).spawn().unwrap();
@@ -84,6 +92,23 @@ impl Program {
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it as an operator does, by SIGTERM.
+    pub fn terminate(&mut self, patience: Duration) -> ExitStatus {
+        assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "it does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     pub fn log(&self) -> String {

@@ -73,6 +73,8 @@ pub struct Datastores {
     journal: Queue,
     /// When the confirmed commit that is pending is due.
     timer: watch::Sender<Option<Instant>>,
+    /// Told when readers see another version, by the order of [`Datastore::ALL`].
+    changed: [watch::Sender<()>; Datastore::ALL.len()],
 }
 
 /// What only one caller at a time may touch.
@@ -160,7 +162,8 @@ impl Datastores {
         let nacm = Nacm::compile(&running, None);
         let version = Arc::new(Version { running, nacm, awaiting: None });
         let published = Arc::new(ArcSwap::new(version.clone()));
-        let journal = Queue::start(journal, published.clone(), fresh)
+        let changed = Datastore::ALL.map(|_| watch::Sender::new(()));
+        let journal = Queue::start(journal, published.clone(), changed[Datastore::Running as usize].clone(), fresh)
             .map_err(|e| RecoveryError::Invalid(format!("cannot start a thread: {e}")))?;
         let operations = std::sync::Mutex::new(Validator::new(schema.clone()));
         let core = Core { running: version, candidate: None, validator, generation: 0 };
@@ -177,12 +180,18 @@ impl Datastores {
             operations,
             journal,
             timer: watch::Sender::new(None),
+            changed,
         })
     }
 
     /// The durable version.
     pub fn version(&self) -> Arc<Version> {
         self.published.load_full()
+    }
+
+    /// Tells when [`Datastores::read`] may give something else. Candidate that has no changes of its own follows running.
+    pub fn watch(&self, datastore: Datastore) -> watch::Receiver<()> {
+        self.changed[datastore as usize].subscribe()
     }
 
     pub fn read(&self, datastore: Datastore) -> Tree {
@@ -301,6 +310,7 @@ impl Datastores {
     fn set_candidate(&self, core: &mut Core, candidate: Option<Tree>) {
         core.candidate = candidate.filter(|tree| !tree.same_version(&core.running.running));
         self.candidate.store(core.candidate.clone().map(Arc::new));
+        self.changed[Datastore::Candidate as usize].send_replace(());
     }
 
     /// Makes `new` the content of a datastore: valid where it is running or startup (RFC 7950 section 8.3.3), and

@@ -12,6 +12,7 @@ use super::Shared;
 use super::nacm::UserAccess;
 use super::operation::parameters::Datastore;
 use super::provider::{Event, EventReceiver, Provider, Queued};
+use super::push::hub::Hub;
 use super::session::{End, Entry};
 use super::stream::{self, Notification, Publisher};
 use super::subscription::filter::EventFilter;
@@ -30,12 +31,14 @@ use crate::yang::write::{self, WithDefaults};
 const REPORTED_EDITS: usize = 1000;
 
 /// Puts events on the stream in the order in which they come.
-pub(super) async fn publish(schema: Arc<Schema>, mut publisher: Publisher, mut queue: EventReceiver) {
+pub(super) async fn publish(schema: Arc<Schema>, mut publisher: Publisher, mut queue: EventReceiver, hub: Arc<Hub>) {
     while let Some(queued) = queue.next().await {
         let tree = match queued {
             Queued::Event(Event::Notification(tree)) => tree,
-            // On-change subscriptions, which this is for, come with YANG-Push.
-            Queued::Event(Event::Changed(_)) => continue,
+            Queued::Event(Event::Changed(paths)) => {
+                hub.changed(&paths);
+                continue;
+            }
             Queued::Mark(done) => {
                 if publisher.flush().await.is_err() {
                     return;

@@ -13,14 +13,19 @@ pub mod journal;
 pub mod monitoring;
 pub mod nacm;
 pub mod operation;
+pub mod overload;
 pub mod provider;
+pub mod push;
+mod receive;
 pub mod record;
 pub mod session;
 pub mod stream;
 pub mod streams;
 pub mod subscription;
+mod turn;
 pub mod url;
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +37,7 @@ use self::core::{Author, Committed, Datastores, RecoveryError, Version};
 use self::monitoring::Statistics;
 use self::nacm::UserAccess;
 use self::operation::Request;
+use self::overload::{Overload, OverloadOptions};
 use self::provider::{EventSender, Operation, Provider, Requester};
 use self::session::Sessions;
 use self::streams::Streams;
@@ -62,6 +68,7 @@ pub struct Options {
     pub boot: Boot,
     /// What `<url>` can name; see [`UrlOptions::modules`].
     pub urls: UrlOptions,
+    pub overload: OverloadOptions,
 }
 
 /// Why a server does not start. One line, with what to do.
@@ -87,6 +94,7 @@ pub struct Shared<P> {
     pub datastores: Datastores,
     pub sessions: Sessions,
     pub statistics: Statistics,
+    pub overload: Overload,
     options: Options,
     pub urls: Urls,
     capabilities: Vec<String>,
@@ -95,6 +103,8 @@ pub struct Shared<P> {
     start_time: String,
     pub streams: Streams,
     pub subscriptions: Arc<Registry>,
+    /// Who hears of changes of state.
+    pub(in crate::server) hub: Arc<push::hub::Hub>,
     /// Where this server's own events go, beside the provider's.
     pub(in crate::server) events: EventSender,
 }
@@ -120,6 +130,7 @@ pub fn base_modules(builder: SchemaBuilder) -> SchemaBuilder {
         .module("notifications", None, &[])
         .module("nc-notifications", None, &[])
         .module("ietf-subscribed-notifications", None, &["encode-xml", "replay", "subtree", "xpath"])
+        .module("ietf-yang-push", None, &["on-change"])
 }
 
 impl<P: Provider> Clone for Server<P> {
@@ -144,12 +155,14 @@ impl<P: Provider> Server<P> {
         let capabilities = capabilities(&schema, &urls);
         let library = monitoring::library(&schema, &capabilities)?;
         let (events, queue) = EventSender::channel();
+        let hub: Arc<push::hub::Hub> = Arc::default();
         let shared = Arc::new(Shared {
             schema: schema.clone(),
             provider,
             datastores,
             sessions: Sessions::default(),
             statistics: Statistics::default(),
+            overload: Overload::new(options.overload.clone()),
             options,
             urls,
             capabilities,
@@ -158,10 +171,11 @@ impl<P: Provider> Server<P> {
             streams: Streams::new(&schema, stream),
             subscriptions: Arc::default(),
             events: events.clone(),
+            hub: hub.clone(),
         });
         shared.provider.start(events);
         tokio::spawn(event::take_back_in_time(Arc::downgrade(&shared), shared.datastores.timer()));
-        tokio::spawn(event::publish(schema, publisher, queue));
+        tokio::spawn(event::publish(schema, publisher, queue, hub));
         Ok(Server(shared))
     }
 
@@ -250,6 +264,18 @@ impl<P: Provider> Shared<P> {
     /// Running with the state that the selection reaches. With `origins`, configuration that is not running's tells where
     /// it comes from: it is the system's unless the provider knows better.
     pub async fn operational(&self, selection: &Selection, origins: bool) -> Result<Tree, RpcError> {
+        match self.operational_so_far(selection, origins).await? {
+            (tree, None) => Ok(tree),
+            (_, Some(missing)) => Err(missing),
+        }
+    }
+
+    /// As [`Shared::operational`]; where the device does not tell its state, what there is without it, and why.
+    pub async fn operational_so_far(
+        &self,
+        selection: &Selection,
+        origins: bool,
+    ) -> Result<(Tree, Option<RpcError>), RpcError> {
         let join = |tree: Tree, part: &Tree| {
             if origins { tree.merged_as(part, Origin::System) } else { tree.merged(part) }
         };
@@ -286,12 +312,21 @@ impl<P: Provider> Shared<P> {
             tree = join(tree, &self.subscriptions.to_tree(&self.schema).map_err(inside)?);
         }
         let state = tokio::time::timeout(STATE_TIMEOUT, self.provider.state(selection)).await;
-        let state = state.map_err(|_| RpcError::operation_failed("The device did not report its state in time."))??;
-        Ok(join(tree, &state))
+        let late = |_| Err(RpcError::operation_failed("The device did not report its state in time."));
+        Ok(match state.unwrap_or_else(late) {
+            Ok(state) => (join(tree, &state), None),
+            Err(missing) => (tree, Some(missing)),
+        })
+    }
+
+    /// Requests accepted per second and session: the provider's bound, or else the one of the options.
+    fn request_rate(&self) -> Option<NonZeroU32> {
+        self.provider.request_rate().or(self.overload.options.request_rate)
     }
 
     /// An operation of the provider, under a timeout.
     pub async fn call(&self, operation: Operation, who: &Requester) -> Result<Option<Tree>, RpcError> {
+        let _place = self.overload.place(&self.overload.calls, &who.user).await?;
         match tokio::time::timeout(CALL_TIMEOUT, self.provider.call(operation, who)).await {
             Ok(reply) => reply,
             Err(_) => {
@@ -308,6 +343,13 @@ impl<P: Provider> Request<'_, P> {
         let text = url.read().await?;
         let document = Document::parse(&text, &Limits::default());
         edit::read_config(&self.shared.schema, url::config(url, &document)?)
+    }
+
+    /// [`Shared::operational`], with a place among those who read the state of the device.
+    pub async fn operational(&self, selection: &Selection, origins: bool) -> Result<Tree, RpcError> {
+        let overload = &self.shared.overload;
+        let _place = overload.place(&overload.state_reads, &self.requester.user).await?;
+        self.shared.operational(selection, origins).await
     }
 
     pub fn author(&self) -> Author<'_> {

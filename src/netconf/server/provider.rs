@@ -1,5 +1,6 @@
 //! What a NETCONF server stands in front of: a device behind an agent, the manager, or nothing at all.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::error::RpcError;
@@ -18,6 +19,12 @@ pub trait Provider: Send + Sync + 'static {
         drop(events);
     }
 
+    /// Requests that the server accepts per second and session, where the device's configuration says so (ITU-T Y.3804
+    /// clause I.1.1); more are refused. Asked for at each request: the answer must be at hand.
+    fn request_rate(&self) -> Option<NonZeroU32> {
+        None
+    }
+
     /// What YANG cannot say about a configuration that is otherwise valid. Must not act.
     fn validate(&self, new: &Tree) -> Result<(), RpcError> {
         let _ = new;
@@ -34,6 +41,13 @@ pub trait Provider: Send + Sync + 'static {
     /// Everything must be of the server's schema. Configuration in it is in use without being in running: found by the
     /// system, unless [`Tree::with_origin`] says otherwise (RFC 8342 section 5.3.4).
     fn state(&self, want: &Selection) -> impl Future<Output = Result<Tree, RpcError>> + Send;
+
+    /// Whether [`Event::Changed`] tells every change of this state node. On-change subscriptions leave out what does not
+    /// (RFC 8641 section 3.10). Of configuration the server knows by itself.
+    fn reports_changes(&self, node: crate::yang::NodeId) -> bool {
+        let _ = node;
+        false
+    }
 
     /// Performs an RPC or action of the schema. `operation` holds the RPC with its input, validated and with
     /// defaults; an action's stands at its place in the data tree. The reply holds the same node with its output.

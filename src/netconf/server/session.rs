@@ -1,9 +1,9 @@
 //! One NETCONF session (RFC 6241 section 4): hello, then requests in order, with notifications between replies.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::time::Duration;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
@@ -15,10 +15,13 @@ use super::monitoring::Counters;
 use super::nacm::{Nacm, UserAccess};
 use super::operation::parameters::Datastore;
 use super::operation::{self, Outcome, Reply, Request};
+use super::overload::Bucket;
 use super::provider::{Annotation, Provider, Requester};
+use super::receive::{ReceiveError, Requests};
 use super::subscription::{Subscriptions, Told};
+use super::turn::{Turn, apart};
 use crate::error::{ErrorType, RpcError};
-use crate::framing::{Encoder, Framing, MAX_HELLO, MAX_MESSAGE, MessageReader, ReadError};
+use crate::framing::{Encoder, Framing, MAX_HELLO, MAX_MESSAGE};
 use crate::message::{self, Hello, ReplyHead, Rpc};
 use crate::transport::Peer;
 use crate::xml::{Document, Element, Limits};
@@ -31,8 +34,16 @@ pub const HELLO_TIMEOUT: Duration = Duration::from_secs(30);
 /// pieces of about that much.
 const WRITE_SIZE: usize = 64 << 10;
 
-/// A client that takes no byte of a reply for so long is gone. What it holds is given back.
+/// A client that takes a reply slower than [`SLOWEST`], and that by so long, is gone or means no good. What it holds is given
+/// back.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Bytes a second that a client must take: a line of 128 kbit/s. One that took a byte now and then would otherwise keep a
+/// whole version of the data in memory for days.
+const SLOWEST: usize = 16 << 10;
+
+/// Messages that are not well-formed, after which a session ends: whoever sends so many is no NETCONF client.
+const MALFORMED_MESSAGES: u32 = 64;
 
 /// Sessions at once. Each costs some tens of kilobytes; beyond this a further one is closed at its hello.
 pub const MAX_SESSIONS: usize = 8192;
@@ -59,13 +70,16 @@ pub struct Sessions(Mutex<Table>);
 struct Table {
     last_id: u32,
     open: BTreeMap<u32, Arc<Entry>>,
+    /// Open sessions of each user; nobody with none.
+    users: BTreeMap<Arc<str>, usize>,
 }
 
 impl Sessions {
-    /// None where there are [`MAX_SESSIONS`] already.
-    fn open(&self, peer: Peer) -> Option<Arc<Entry>> {
+    /// None where there are [`MAX_SESSIONS`] already, or so many of the user's.
+    fn open(&self, peer: Peer, of_one_user: usize) -> Option<Arc<Entry>> {
         let mut table = self.0.lock().expect("no panic holds it");
-        if table.open.len() >= MAX_SESSIONS {
+        let his = table.users.get(peer.user.as_str()).copied().unwrap_or(0);
+        if table.open.len() >= MAX_SESSIONS || his >= of_one_user {
             return None;
         }
         // Ids come around after four thousand million sessions; one that is still open is passed over.
@@ -85,11 +99,17 @@ impl Sessions {
             killed_by: Mutex::new(None),
         });
         table.open.insert(entry.id, entry.clone());
+        table.users.insert(entry.user.clone(), his + 1);
         Some(entry)
     }
 
-    fn close(&self, id: u32) {
-        self.0.lock().expect("no panic holds it").open.remove(&id);
+    fn close(&self, entry: &Entry) {
+        let mut table = self.0.lock().expect("no panic holds it");
+        table.open.remove(&entry.id);
+        match table.users.get_mut(&entry.user) {
+            Some(number) if *number > 1 => *number -= 1,
+            _ => drop(table.users.remove(&entry.user)),
+        }
     }
 
     /// False where there is no such session.
@@ -130,16 +150,23 @@ pub async fn run<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send>(
     peer: Peer,
 ) {
     let (user, address) = (peer.user.clone(), peer.address);
-    let Some(entry) = shared.sessions.open(peer) else {
-        tracing::warn!(user, %address, "session refused: {MAX_SESSIONS} are open");
+    let of_one_user = shared.overload.options.sessions_per_user;
+    let Some(entry) = shared.sessions.open(peer, of_one_user) else {
+        if let Some(untold) = shared.overload.sessions_refused.tell() {
+            tracing::warn!(user, %address, untold, "session refused: {MAX_SESSIONS} are open, or {of_one_user} of this user");
+        }
         return;
     };
     Counters::count(&shared.statistics.in_sessions);
     let mut session = Session {
         shared,
         entry: entry.clone(),
-        reader: MessageReader::new(stream),
+        reader: Requests::new(stream, shared.overload.large_messages.clone(), entry.user.clone()),
         encoder: Encoder::new(),
+        bucket: Bucket::default(),
+        shed: 0,
+        malformed: 0,
+        turn: Turn::default(),
         subscriptions: Subscriptions::default(),
         access: None,
     };
@@ -147,13 +174,13 @@ pub async fn run<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send>(
         Ok(()) => (session.run().await, true),
         Err(end) => (end, false),
     };
-    shared.sessions.close(entry.id);
+    shared.sessions.close(&entry);
     match end {
         End::BadHello => Counters::count(&shared.statistics.in_bad_hellos),
         End::Dropped => Counters::count(&shared.statistics.dropped_sessions),
         End::Closed | End::Killed(_) => {}
     }
-    tracing::info!(session = entry.id, user, %address, ?end, "session ended");
+    tracing::info!(session = entry.id, user, %address, ?end, shed = session.shed, "session ended");
     // A commit that could not be taken back is the timer's from now on.
     if let Some(Ok(edits)) = shared.datastores.end_session(&shared.provider, entry.id).await {
         shared.config_changed(None, Datastore::Running, &edits).await;
@@ -168,8 +195,14 @@ struct Session<'s, P: Provider, S> {
     shared: &'s Arc<Shared<P>>,
     entry: Arc<Entry>,
     /// The stream; replies are written to it as well.
-    reader: MessageReader<S>,
+    reader: Requests<S>,
     encoder: Encoder,
+    /// What is left of the request rate.
+    bucket: Bucket,
+    /// Requests refused for it.
+    shed: u64,
+    malformed: u32,
+    turn: Turn,
     subscriptions: Subscriptions,
     /// The user's rights, as of these rules.
     access: Option<(Arc<Nacm>, Arc<UserAccess>)>,
@@ -177,7 +210,7 @@ struct Session<'s, P: Provider, S> {
 
 /// What a session does next.
 enum Next {
-    Message(Result<Option<String>, ReadError>),
+    Message(Result<Option<String>, ReceiveError>),
     Event(Told),
     Killed,
 }
@@ -213,7 +246,9 @@ impl<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send> Session<'_, P, S>
                     if self.flush().await.is_err() {
                         return End::Dropped;
                     }
-                    self.next().await
+                    let next = self.next().await;
+                    self.turn = Turn::default();
+                    next
                 }
             };
             match next {
@@ -240,6 +275,7 @@ impl<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send> Session<'_, P, S>
             if self.entry.kill.is_cancelled() {
                 return self.killed();
             }
+            self.turn.pass().await;
         }
     }
 
@@ -307,7 +343,13 @@ impl<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send> Session<'_, P, S>
 
     /// Handles one message. Some: the session is over.
     async fn message(&mut self, text: String) -> Option<End> {
-        let document = match Document::parse(&text, &Limits::default()) {
+        if let Some(rate) = self.shared.request_rate()
+            && !self.bucket.take(Instant::now(), rate)
+        {
+            return self.shed(&text, rate);
+        }
+        let large = self.reader.is_large();
+        let document = match apart(large, async { Document::parse(&text, &Limits::default()) }).await {
             Ok(document) => document,
             Err(error) => return self.malformed(RpcError::malformed_message(format!("Not well-formed: {error}."))),
         };
@@ -318,18 +360,43 @@ impl<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send> Session<'_, P, S>
         Counters::count(&self.entry.counters.in_rpcs);
         Counters::count(&self.shared.statistics.counters.in_rpcs);
         let reply = match rpc.operation {
-            Ok(operation) => self.perform(rpc.element, operation).await,
+            Ok(operation) => apart(large, self.perform(rpc.element, operation)).await,
             Err(error) => Err(vec![error]),
         };
         self.reply(&rpc.reply, reply).await
+    }
+
+    /// Answers a request beyond the rate (Y.3804 clause I.1.1). Only its start tag is looked at.
+    fn shed(&mut self, text: &str, rate: NonZeroU32) -> Option<End> {
+        let head = match Document::parse_root(text, &Limits::default()) {
+            Ok(root) => ReplyHead::of_request(&root),
+            Err(error) => return self.malformed(RpcError::malformed_message(format!("Not well-formed: {error}."))),
+        };
+        if self.shed == 0 {
+            tracing::warn!(session = self.entry.id, user = %self.entry.user, %rate, "more requests a second than allowed");
+        }
+        self.shed += 1;
+        for counters in [&self.entry.counters, &self.shared.statistics.counters] {
+            Counters::count(&counters.in_rpcs);
+            Counters::count(&counters.out_rpc_errors);
+        }
+        head.write_errors(self.encoder.body(), &[self.shared.overload.beyond(rate)]);
+        self.end_message()
     }
 
     /// `malformed-message` is for peers that know it (RFC 6241 appendix A); with another the session ends.
     fn malformed(&mut self, error: RpcError) -> Option<End> {
         Counters::count(&self.entry.counters.in_bad_rpcs);
         Counters::count(&self.shared.statistics.counters.in_bad_rpcs);
-        tracing::warn!(session = self.entry.id, user = %self.entry.user, %error, "malformed message");
+        self.malformed += 1;
+        if self.malformed == 1 {
+            tracing::warn!(session = self.entry.id, user = %self.entry.user, %error, "malformed message");
+        }
         if self.encoder.framing() == Framing::EndOfMessage {
+            return Some(End::Dropped);
+        }
+        if self.malformed > MALFORMED_MESSAGES {
+            tracing::warn!(session = self.entry.id, user = %self.entry.user, "session closed: too many malformed messages");
             return Some(End::Dropped);
         }
         ReplyHead::default().write_errors(self.encoder.body(), &[error]);
@@ -399,6 +466,10 @@ impl<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send> Session<'_, P, S>
                 head.write_ok(out);
                 self.subscriptions.modify(*modification);
             }
+            Ok(Outcome::Resync(id)) => {
+                head.write_ok(out);
+                self.subscriptions.resync(id);
+            }
             Ok(Outcome::Unsubscribed(id)) => {
                 head.write_ok(out);
                 self.subscriptions.delete(id);
@@ -426,10 +497,17 @@ impl<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send> Session<'_, P, S>
                 }
                 out.push(b'>');
                 let mut writer = TreeWriter::new(tree, selection, access.for_reading(), options);
+                let (start, mut size) = (Instant::now(), 0);
                 while writer.next_chunk(self.encoder.body(), WRITE_SIZE) {
+                    size += self.encoder.piece_len();
                     if self.encoder.cut().is_err() || self.flush().await.is_err() {
                         return Some(End::Dropped);
                     }
+                    if start.elapsed() > time_to_take(size) {
+                        tracing::warn!(session = self.entry.id, user = %self.entry.user, "session closed: it reads too slowly");
+                        return Some(End::Dropped);
+                    }
+                    self.turn.pass().await;
                 }
                 let out = self.encoder.body();
                 out.extend_from_slice(b"</data>");
@@ -474,11 +552,12 @@ impl<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send> Session<'_, P, S>
     }
 
     async fn flush(&mut self) -> std::io::Result<()> {
+        let deadline = tokio::time::Instant::now() + time_to_take(self.encoder.pending().len());
         while !self.encoder.pending().is_empty() {
             let write = self.reader.stream().write(self.encoder.pending());
             let count = tokio::select! {
                 () = self.entry.kill.cancelled() => return Err(std::io::ErrorKind::ConnectionAborted.into()),
-                written = tokio::time::timeout(WRITE_TIMEOUT, write) => {
+                written = tokio::time::timeout_at(deadline, write) => {
                     written.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??
                 }
             };
@@ -489,4 +568,9 @@ impl<P: Provider, S: AsyncBufRead + AsyncWrite + Unpin + Send> Session<'_, P, S>
         }
         self.reader.stream().flush().await
     }
+}
+
+/// How long a peer has for so many bytes.
+fn time_to_take(size: usize) -> Duration {
+    WRITE_TIMEOUT + Duration::from_secs((size / SLOWEST) as u64)
 }

@@ -18,7 +18,7 @@ pub mod registry;
 pub mod state;
 pub mod terms;
 
-use filter::EventFilter;
+use filter::{DATASTORE, EventFilter, Filter};
 use registry::{Order, Registration};
 use state::{Change, Happening, Reason, State};
 use terms::{Leafs, Target, Terms};
@@ -26,12 +26,13 @@ use terms::{Leafs, Target, Terms};
 use super::Shared;
 use super::event;
 use super::nacm::UserAccess;
+use super::provider::Provider;
+use super::push::{self, Hindrance, Policy, Publication};
 use super::stream::{self, Ended, Message};
 use super::streams::View;
 use crate::message;
 use crate::yang::schema::Schema;
 use crate::yang::serde::tree_at;
-use crate::yang::tree::Tree;
 use crate::yang::write::{self, WithDefaults};
 
 /// Dynamic subscriptions of one session. Each takes a kilobyte or two, and its share of the session's time; who wants
@@ -71,6 +72,15 @@ pub struct Held {
 #[derive(Debug)]
 pub enum Feed {
     Events(Box<Events>),
+    Push(Pushed),
+}
+
+/// The updates of a datastore.
+#[derive(Debug)]
+pub struct Pushed {
+    pub publication: Publication,
+    /// The filter that it has, where that was configured: as it was then.
+    pub source: Filter,
 }
 
 /// The events of a stream.
@@ -93,6 +103,7 @@ enum What {
     Change(Change),
     Order(Order),
     Message(Message),
+    Push(push::Message),
 }
 
 /// New terms for a subscription, found to be in order.
@@ -107,6 +118,7 @@ pub struct Modification {
 #[derive(Debug)]
 pub enum NewFeed {
     Events(EventFilter),
+    Push(Pushed),
 }
 
 impl Subscriptions {
@@ -140,11 +152,21 @@ impl Subscriptions {
                 events.filter = filter;
                 events.subscription.set_stop(terms.stop, jiff::Timestamp::now());
             }
+            (Feed::Push(pushed), NewFeed::Push(new)) => *pushed = new,
+            // The operation has refused it.
+            (Feed::Events(_), NewFeed::Push(_)) | (Feed::Push(_), NewFeed::Events(_)) => return,
         }
         if let Some(registration) = &held.registration {
             registration.set_terms(terms);
         }
         held.happens(Happening::Modified);
+    }
+
+    /// Has all of an on-change subscription sent again.
+    pub fn resync(&self, id: u32) {
+        if let Some(Held { feed: Feed::Push(pushed), .. }) = self.held.iter().find(|held| held.id() == Some(id)) {
+            pushed.publication.resync();
+        }
     }
 
     /// What is next, if it is there.
@@ -177,18 +199,25 @@ impl Subscriptions {
     }
 
     /// Writes what the subscriber is told, as one message; false where that is nothing.
-    pub fn write<P>(&mut self, told: Told, shared: &Shared<P>, access: &Arc<UserAccess>, out: &mut Vec<u8>) -> bool {
+    pub fn write<P: Provider>(
+        &mut self,
+        told: Told,
+        shared: &Arc<Shared<P>>,
+        access: &Arc<UserAccess>,
+        out: &mut Vec<u8>,
+    ) -> bool {
         let Told { place, what } = told;
         let held = &mut self.held[place];
         let written = match what {
             What::Message(message) => held.write_message(&message, &shared.schema, access, out),
+            What::Push(message) => held.write_update(&message, &shared.schema, out),
             What::Change(change) => held.write_change(change, &shared.schema, out),
             What::Order(Order::Kill) => {
                 held.happens(Happening::Over);
                 false
             }
             What::Order(Order::LookAtFilter) => {
-                held.look_at_filter(&shared.datastores.version().running, access);
+                held.look_at_filter(shared, access);
                 false
             }
         };
@@ -226,6 +255,7 @@ impl Held {
         }
         match &mut self.feed {
             Feed::Events(events) => events.try_next().map(What::Message),
+            Feed::Push(pushed) => pushed.publication.try_next().map(What::Push),
         }
     }
 
@@ -238,13 +268,14 @@ impl Held {
         };
         let message = async {
             match &mut self.feed {
-                Feed::Events(events) => events.next().await,
+                Feed::Events(events) => What::Message(events.next().await),
+                Feed::Push(pushed) => What::Push(pushed.publication.next().await),
             }
         };
         tokio::select! {
             biased;
             order = order => What::Order(order),
-            message = message => What::Message(message),
+            what = message => what,
         }
     }
 
@@ -266,7 +297,7 @@ impl Held {
         out: &mut Vec<u8>,
     ) -> bool {
         let id = self.id();
-        let Feed::Events(events) = &mut self.feed;
+        let Feed::Events(events) = &mut self.feed else { return false };
         if let Message::Event(entry) = message {
             let passes = event::passes(schema, access, &events.filter, entry);
             if let Some(registration) = &self.registration {
@@ -300,6 +331,29 @@ impl Held {
             Message::Ended(Ended::Unreadable(_) | Ended::Closed) => {
                 self.happens(Happening::Gone(Reason::StreamUnavailable));
             }
+        }
+        false
+    }
+
+    /// What a datastore's publication tells.
+    fn write_update(&mut self, message: &push::Message, schema: &Schema, out: &mut Vec<u8>) -> bool {
+        let Some(registration) = &self.registration else { return false };
+        match message {
+            push::Message::Update(update) => {
+                registration.sent.fetch_add(1, Ordering::Relaxed);
+                update.write(schema, registration.id, out);
+                return true;
+            }
+            push::Message::Hindered(hindrance) => {
+                let reason = match hindrance {
+                    Hindrance::UnsupportableVolume => Reason::UnsupportableVolume,
+                    Hindrance::UpdateTooBig => Reason::UpdateTooBig,
+                    Hindrance::InsufficientResources => Reason::InsufficientResources,
+                };
+                self.happens(Happening::Hindered(reason));
+            }
+            push::Message::Able => self.happens(Happening::Able),
+            push::Message::Completed => self.happens(Happening::Over),
         }
         false
     }
@@ -342,17 +396,37 @@ impl Held {
     }
 
     /// The configured filters have changed; perhaps this one has.
-    fn look_at_filter(&mut self, running: &Tree, access: &UserAccess) {
+    fn look_at_filter<P: Provider>(&mut self, shared: &Arc<Shared<P>>, access: &UserAccess) {
+        let running = &shared.datastores.version().running;
         let Some(terms) = self.registration.as_ref().map(|registration| registration.terms()) else { return };
-        match (&mut self.feed, &terms.target) {
-            (Feed::Events(events), Target::Stream { filter, .. }) => match EventFilter::of(filter, running, access) {
-                Ok(new) if new.is_same(&events.filter) => {}
-                Ok(new) => {
+        let happened = match (&mut self.feed, terms.target) {
+            (Feed::Events(events), Target::Stream { filter, .. }) => {
+                EventFilter::of(&filter, running, access).map(|new| {
+                    let same = new.is_same(&events.filter);
                     events.filter = new;
-                    self.happens(Happening::Modified);
-                }
-                Err(_) => self.happens(Happening::Gone(Reason::FilterUnavailable)),
-            },
+                    !same
+                })
+            }
+            (Feed::Push(pushed), Target::Datastore { datastore, filter, trigger }) => {
+                DATASTORE.resolve(&filter, running, access).and_then(|source| {
+                    if source == pushed.source {
+                        return Ok(false);
+                    }
+                    let selection = DATASTORE.selection(&source, running, access)?;
+                    let policy = Policy { datastore, selection, trigger, stop: terms.stop };
+                    let user = access.user().into();
+                    // It begins with what there is then: nothing is missed by not waiting.
+                    let (publication, _ready) = Publication::begin(shared, &user, policy);
+                    *pushed = Pushed { publication, source };
+                    Ok(true)
+                })
+            }
+            (Feed::Events(_), Target::Datastore { .. }) | (Feed::Push(_), Target::Stream { .. }) => return,
+        };
+        match happened {
+            Ok(true) => self.happens(Happening::Modified),
+            Ok(false) => {}
+            Err(_) => self.happens(Happening::Gone(Reason::FilterUnavailable)),
         }
     }
 }

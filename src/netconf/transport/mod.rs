@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 pub mod auth;
 pub mod ssh;
+pub mod strangers;
 
 /// Which secure transport a session runs over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -83,9 +83,40 @@ fn what_is_not_well_formed_is_refused() {
 
 #[test]
 fn limits_hold() {
-    let limits = Limits { depth: 3, elements: 4, attributes: 2 };
-    assert!(Document::parse("<a><b><c/></b></a>", &limits).is_ok());
-    for text in ["<a><b><c><d></d></c></b></a>", "<a><b/><b/><b/><b/></a>", "<a x='' y='' z=''/>"] {
+    let limits = Limits { depth: 3, elements: 4, attributes: 2, namespaces: 2, name: 7 };
+    for text in ["<a><b><c/></b></a>", "<a xmlns:a='u'><b xmlns:b='u'/><b xmlns:b='u'/></a>", "<a:efghi xmlns:a='u'/>"]
+    {
+        assert!(Document::parse(text, &limits).is_ok(), "{text}");
+    }
+    for text in [
+        "<a><b><c><d></d></c></b></a>",
+        "<a><b/><b/><b/><b/></a>",
+        "<a><b x='' y=''/><b/></a>",
+        "<a x='' y='' z=''/>",
+        "<a xmlns:a='u'><b xmlns:b='u'><c xmlns:c='u'/></b></a>",
+        "<a:efghij xmlns:a='u'/>",
+        "<a abcdefgh=''/>",
+    ] {
         assert!(Document::parse(text, &limits).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn the_root_is_read_without_what_is_inside() {
+    let limits = Limits::default();
+    let text = "<?xml version='1.0'?> <a xmlns='urn:a' x='1'><b></c>\u{1}";
+    let document = Document::parse_root(text, &limits).unwrap();
+    assert!(document.root().is("urn:a", "a"));
+    assert_eq!(document.root().attribute("", "x"), Some("1"));
+    for text in ["<a x='\u{1}'/>", "x<a/>", "<a x='1'", ""] {
+        assert!(Document::parse_root(text, &limits).is_err(), "{text:?}");
+    }
+}
+
+#[test]
+fn an_error_is_short_whatever_it_quotes() {
+    let long = "ä".repeat(100_000);
+    for text in [format!("<a>&{long};</a>"), format!("<a></{long}>"), format!("<a x='&{long};'/>")] {
+        assert!(parse(&text).unwrap_err().reason.len() < 3_000);
     }
 }

@@ -17,6 +17,7 @@ pub mod validate;
 pub mod value;
 pub mod write;
 pub mod xpath;
+pub mod yang_patch;
 
 pub use schema::{Module, ModuleId, NodeId, NodeKind, Schema, SchemaNode};
 pub use standard::STANDARD_MODULES;

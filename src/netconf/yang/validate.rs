@@ -17,9 +17,12 @@ mod constraint;
 mod expression;
 mod fault;
 mod index;
+mod notification;
 mod reference;
 mod touch;
 mod whole;
+
+pub use notification::NotificationValidator;
 
 use check::Verdict;
 use constraint::Constraints;

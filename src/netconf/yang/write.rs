@@ -15,6 +15,7 @@ use super::value::Value;
 mod admit;
 mod content;
 mod instances;
+pub mod prune;
 mod tags;
 
 use content::Told;

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -96,6 +96,8 @@ impl Server for Netconfd {
             .arg(format!("--port={}", address.port()))
             .arg(format!("--target={}", target.name()))
             .args(["--access-control=off", "--no-startup", "--log-level=error", "--max-sessions=512"])
+            // Its own limits of ten notifications a second to each subscriber, and of a thousand kept.
+            .args(["--max-burst=0", "--eventlog-size=1000000"])
             .env("HOME", directory);
         let netconfd = Running::new(&mut netconfd, directory)?;
         let mut sshd = daemon("sshd")?;
@@ -133,6 +135,7 @@ impl Server for Netconfd {
 pub struct Ours {
     qkdn: Running,
     address: SocketAddr,
+    feed: PathBuf,
 }
 
 impl Server for Ours {
@@ -141,19 +144,7 @@ impl Server for Ours {
     const LIMITS: &'static str = "1,10";
 
     fn start(directory: &Path, key: &Path, _: Target, modules: &[&str]) -> Outcome<Self> {
-        let address = free_address()?;
-        let mut command = Command::new(test::binary("release"));
-        command.args(["serve", "--listen", &address.to_string(), "--yang-dir"]);
-        command.arg(workspace::root().join("tests/bench"));
-        command.args(modules.iter().flat_map(|module| ["--module", module]));
-        for user in ["load", "admin"] {
-            command.args(["--user", user, "--authorized-key"]).arg(format!("{}.pub", key.display()));
-        }
-        command.args(["--superuser", "admin", "--host-key"]).arg(directory.join("host-key"));
-        command.arg("--state-dir").arg(directory.join("state"));
-        let mut qkdn = Running::new(&mut command, directory)?;
-        qkdn.await_greeting(address)?;
-        Ok(Self { qkdn, address })
+        Self::start_with(directory, key, modules, |_| {})
     }
 
     fn address(&self) -> String {
@@ -169,7 +160,7 @@ impl Server for Ours {
     }
 
     fn load_options(&self) -> Vec<String> {
-        vec!["--superuser".to_owned(), "admin".to_owned()]
+        vec!["--superuser".to_owned(), "admin".to_owned(), format!("--feed={}", self.feed.display())]
     }
 
     fn stop(self) -> Outcome {
@@ -177,11 +168,41 @@ impl Server for Ours {
     }
 }
 
+impl Ours {
+    /// With more on the command line.
+    pub fn start_with(
+        directory: &Path,
+        key: &Path,
+        modules: &[&str],
+        more: impl FnOnce(&mut Command),
+    ) -> Outcome<Self> {
+        let address = free_address()?;
+        let mut command = Command::new(test::binary("release"));
+        command.args(["serve", "--listen", &address.to_string(), "--yang-dir"]);
+        command.arg(workspace::root().join("tests/bench"));
+        command.args(modules.iter().flat_map(|module| ["--module", module]));
+        for user in ["load", "admin"] {
+            command.args(["--user", user, "--authorized-key"]).arg(format!("{}.pub", key.display()));
+        }
+        command.args(["--superuser", "admin", "--host-key"]).arg(directory.join("host-key"));
+        command.arg("--state-dir").arg(directory.join("state"));
+        // All of the sessions are one user's.
+        command.args(["--sessions-per-user", "8192"]);
+        let feed = directory.join("feed");
+        output(Command::new("mkfifo").arg(&feed))?;
+        command.arg("--feed").arg(&feed);
+        more(&mut command);
+        let mut qkdn = Running::new(&mut command, directory)?;
+        qkdn.await_greeting(address)?;
+        Ok(Self { qkdn, address, feed })
+    }
+}
+
 /// A program with its output in a log file; it ends with us.
 pub struct Running {
     child: Child,
     name: String,
-    log: std::path::PathBuf,
+    log: PathBuf,
 }
 
 impl Running {

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Datastores, Version, apply};
 use crate::error::RpcError;
@@ -65,9 +65,14 @@ pub(super) struct Room<'q>(mpsc::Permit<'q, Pending>);
 
 impl Queue {
     /// `fresh`: nothing has been stored yet.
-    pub(super) fn start(journal: Journal, published: Arc<ArcSwap<Version>>, fresh: bool) -> io::Result<Queue> {
+    pub(super) fn start(
+        journal: Journal,
+        published: Arc<ArcSwap<Version>>,
+        changed: watch::Sender<()>,
+        fresh: bool,
+    ) -> io::Result<Queue> {
         let (sender, queue) = mpsc::channel(JOURNAL_QUEUE);
-        let writer = Writer { journal, published, generation: 0, dirty: fresh };
+        let writer = Writer { journal, published, changed, generation: 0, dirty: fresh };
         std::thread::Builder::new().name("journal".into()).spawn(move || writer.run(queue))?;
         Ok(Queue(sender))
     }
@@ -141,6 +146,7 @@ fn stopped() -> RpcError {
 struct Writer {
     journal: Journal,
     published: Arc<ArcSwap<Version>>,
+    changed: watch::Sender<()>,
     generation: u64,
     /// Nothing has been stored yet: the first checkpoint holds what the server started with.
     dirty: bool,
@@ -176,6 +182,7 @@ impl Writer {
         match stored {
             Ok(()) => {
                 self.published.store(version.clone());
+                self.changed.send_replace(());
                 for pending in group {
                     // A session that is gone does not wait.
                     let _ = pending.done.send(Ok(()));

@@ -84,6 +84,7 @@ impl Datastores {
             .map_err(|error| failed(error.to_string()))?
             .map_err(|error| failed(error.to_string()))?;
         self.startup.store(new.map(Arc::new));
+        self.changed[Datastore::Startup as usize].send_replace(());
         Ok(Committed { datastore: Datastore::Startup, edits, durable: Durable::done() })
     }
 }

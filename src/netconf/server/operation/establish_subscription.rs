@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::create_subscription::time;
 use super::parameters::{Name, Parameters, name};
-use super::{Outcome, Reply, Request};
+use super::{Outcome, Reply, Request, push};
 use crate::error::{ErrorInfo, ErrorType, RpcError};
 use crate::server::provider::Provider;
 use crate::server::stream::ReplayWindow;
@@ -21,6 +21,9 @@ use crate::yang::serde::tree_at;
 use crate::yang::write::{self, WithDefaults};
 
 pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) -> Reply {
+    if push::is_meant(operation) {
+        return push::establish(request, operation).await;
+    }
     let schema = &request.shared.schema;
     let known: Vec<Name> = ["stream", "replay-start-time", "stop-time", "encoding"]
         .into_iter()
@@ -29,7 +32,7 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'
         .collect();
     let parameters = Parameters::read(operation, &known)?;
     may_hold_another(request, Refused::EstablishStream)?;
-    encoding(schema, &parameters)?;
+    encoding(schema, Refused::EstablishStream, &parameters)?;
     let now = Timestamp::now();
     let asked = parameters.text("stream")?.ok_or_else(|| RpcError::missing_element("stream"))?;
     let view = request.shared.streams.find(asked).cloned().ok_or_else(|| {
@@ -103,7 +106,7 @@ pub fn may_hold_another<P: Provider>(request: &Request<'_, P>, refused: Refused)
 }
 
 /// Notifications come in the encoding of the session, which is XML.
-pub fn encoding(schema: &Arc<Schema>, parameters: &Parameters<'_>) -> Result<(), RpcError> {
+pub fn encoding(schema: &Arc<Schema>, refused: Refused, parameters: &Parameters<'_>) -> Result<(), RpcError> {
     let Some(element) = parameters.get("encoding") else { return Ok(()) };
     let text = parameters.text("encoding")?.unwrap_or_default();
     let leaf = schema.find("/ietf-subscribed-notifications:establish-subscription/input/encoding");
@@ -112,7 +115,7 @@ pub fn encoding(schema: &Arc<Schema>, parameters: &Parameters<'_>) -> Result<(),
         return Ok(());
     }
     let message = format!("Notifications are encoded in XML, and not as \"{text}\".");
-    Err(refuse(Refused::EstablishStream, Problem::EncodingUnsupported, &[], message))
+    Err(refuse(refused, Problem::EncodingUnsupported, &[], message))
 }
 
 /// The `stop-time` parameter: after the start, and in the future where there is none.

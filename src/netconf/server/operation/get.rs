@@ -1,11 +1,8 @@
 //! `<get>` (RFC 6241 section 7.7): running, and the state of what the filter reaches.
 
-use std::sync::Arc;
-
 use super::parameters::{Parameters, WITH_DEFAULTS, invalid, name};
 use super::{Outcome, Reply, Request};
 use crate::error::{ErrorInfo, ErrorType, RpcError};
-use crate::server::nacm::UserAccess;
 use crate::server::provider::Provider;
 use crate::xml::Element;
 use crate::yang::Schema;
@@ -18,8 +15,8 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'
     let parameters = Parameters::read(operation, &[name("filter"), WITH_DEFAULTS])?;
     let selection = selection(request, &parameters)?;
     let defaults = defaults(&parameters)?;
-    let tree = request.shared.operational(&selection, false).await?;
-    let selection = selected(selection, &tree, &request.access, xpath_error).await?;
+    let tree = request.operational(&selection, false).await?;
+    let selection = selected(request, selection, &tree, xpath_error).await?;
     Ok(Outcome::data(tree, selection, defaults))
 }
 
@@ -55,20 +52,25 @@ const QUICK_WORK: usize = 10_000;
 
 /// The selection as it is in a tree: the instances that an XPath filter selects of those the user may read. `blame` tells
 /// of an expression that cannot be evaluated.
-pub async fn selected(
+pub async fn selected<P: Provider>(
+    request: &Request<'_, P>,
     selection: Selection,
     tree: &Tree,
-    access: &Arc<UserAccess>,
     blame: fn(&XPathError) -> RpcError,
 ) -> Result<Selection, RpcError> {
     if !selection.is_xpath() {
         return Ok(selection);
     }
-    let reader = access.for_reading();
+    let reader = request.access.for_reading();
     let found = match selection.on(tree, reader.as_deref(), QUICK_WORK) {
         Err(XPathError::TooMuchWork) => {
+            let overload = &request.shared.overload;
+            let place = overload.place(&overload.evaluations, &request.requester.user).await?;
             let tree = tree.clone();
-            let evaluation = tokio::task::spawn_blocking(move || selection.on(&tree, reader.as_deref(), MAX_WORK));
+            let evaluation = tokio::task::spawn_blocking(move || {
+                let _place = place;
+                selection.on(&tree, reader.as_deref(), MAX_WORK)
+            });
             evaluation.await.map_err(|failed| RpcError::operation_failed(format!("The filter failed: {failed}.")))?
         }
         found => found,

@@ -12,6 +12,6 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'
     let selection = selection(request, &parameters)?;
     let defaults = defaults(&parameters)?;
     let tree = request.shared.datastores.read(source);
-    let selection = selected(selection, &tree, &request.access, xpath_error).await?;
+    let selection = selected(request, selection, &tree, xpath_error).await?;
     Ok(Outcome::data(tree, selection, defaults))
 }

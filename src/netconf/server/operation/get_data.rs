@@ -33,7 +33,7 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'
         Named::Writable(datastore) => shared.datastores.read(datastore),
         Named::Intended => intended(&shared.datastores),
     };
-    let selection = get::selected(selection, &tree, &request.access, xpath_error).await?;
+    let selection = get::selected(request, selection, &tree, xpath_error).await?;
     Ok(Outcome::Data { tree, selection, options, namespace: Some(nmda::NAMESPACE) })
 }
 

@@ -23,6 +23,8 @@ pub mod nmda;
 pub mod parameters;
 pub mod partial_lock;
 pub mod provided;
+pub mod push;
+pub mod resync_subscription;
 pub mod unlock;
 pub mod validate;
 
@@ -74,6 +76,8 @@ pub enum Outcome {
     Subscribed(Box<Held>, Option<Vec<u8>>),
     /// `<ok/>`, and a subscription of other terms.
     Modified(Box<Modification>),
+    /// `<ok/>`, and all of what a subscription selects.
+    Resync(u32),
     /// `<ok/>`, and nothing more of the subscription of this id.
     Unsubscribed(u32),
     /// `<ok/>`, and the end of the session.
@@ -147,6 +151,7 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, element: Element<'_>
         (subscription, "kill-subscription") if subscription == SUBSCRIBED => {
             kill_subscription::perform(request, element)
         }
+        ("ietf-yang-push", "resync-subscription") => resync_subscription::perform(request, element),
         ("ietf-netconf" | "ietf-netconf-monitoring" | "notifications", _) => not_supported(operation),
         _ => provided::rpc(request, element, rpc).await,
     }

@@ -4,6 +4,7 @@ use super::nmda;
 use super::parameters::{Parameters, Place, name};
 use super::{Outcome, Reply, Request};
 use crate::server::provider::Provider;
+use crate::server::turn::apart;
 use crate::xml::Element;
 use crate::yang::edit;
 
@@ -15,6 +16,8 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'
         Place::Config(config) => Err(edit::read_config(&request.shared.schema, config)?),
     };
     let shared = request.shared;
-    shared.datastores.validate(&shared.provider, source).await?;
+    // The whole of a large configuration takes a thread for long.
+    let _place = shared.overload.place(&shared.overload.evaluations, &request.requester.user).await?;
+    apart(true, shared.datastores.validate(&shared.provider, source)).await?;
     Ok(Outcome::Ok)
 }

@@ -114,7 +114,7 @@ impl Words {
     }
 
     /// The filter itself: a configured one as it is in `running`, as far as the user may see it.
-    fn resolve(&self, filter: &Filter, running: &Tree, access: &UserAccess) -> Result<Filter, Unusable> {
+    pub fn resolve(&self, filter: &Filter, running: &Tree, access: &UserAccess) -> Result<Filter, Unusable> {
         let Filter::Named(name) = filter else { return Ok(filter.clone()) };
         let schema = running.schema();
         let unavailable = || Unusable::Unavailable(name.clone());

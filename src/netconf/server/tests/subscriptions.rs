@@ -1,5 +1,7 @@
 //! Dynamic subscriptions (RFC 8639, RFC 8640) through sessions.
 
+mod datastores;
+
 use super::*;
 use crate::message::Notification;
 

@@ -13,14 +13,16 @@ use russh::keys::PrivateKey;
 use russh::server::{Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Response, Session, VerifiedPublicKey};
 use russh::{Channel, ChannelId, ChannelOpenFailure, ChannelWriteHalf, Disconnect, MethodKind, MethodSet, Pty, SshId};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use super::stream::{Inbound, Socket};
 use super::{ChannelStream, PREFERRED, SUBSYSTEM};
+use crate::seldom::Seldom;
 use crate::transport::auth::Users;
+use crate::transport::strangers::{Stranger, Strangers};
 use crate::transport::{Peer, Transport};
 
 /// Packets of all channels of a connection on their way to its task. Full, writing waits: it is the second bound, after
@@ -36,6 +38,10 @@ const ATTEMPTS: usize = 10;
 /// How long after a shutdown sessions have to end by themselves, and then connections to say goodbye.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// A connection that is logged in and has no session is closed after one to two times this. A client that keeps one open
+/// for later finds it so for a while; one that opens thousands is bounded by its sessions.
+const WITHOUT_SESSION: Duration = Duration::from_secs(120);
+
 /// What an SSH server needs to know.
 pub struct ServerConfig {
     /// At least one. A client picks by the algorithms it knows.
@@ -44,8 +50,8 @@ pub struct ServerConfig {
     pub users: Arc<ArcSwap<Users>>,
     /// From TCP accept to a logged-in user.
     pub login_timeout: Duration,
-    /// Connections that have not logged in yet. One more is closed at once: each costs a key exchange, and without a
-    /// bound strangers could take all memory and files.
+    /// Connections that have not logged in yet: each costs a key exchange, and without a bound strangers could take all
+    /// memory and files. Beyond it see [`Strangers`].
     pub max_unauthenticated: usize,
     /// Sessions on one connection. RFC 6242 allows several; a client in need of more can connect again.
     pub max_channels: usize,
@@ -89,6 +95,7 @@ where
 {
     let server = Server::new(config, shutdown.clone(), session);
     let connections = TaskTracker::new();
+    let not_accepted = Seldom::new();
     loop {
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
@@ -96,16 +103,13 @@ where
         };
         match accepted {
             Ok((stream, address)) => {
-                let Ok(permit) = Arc::clone(&server.unauthenticated).try_acquire_owned() else {
-                    warn!(%address, "connection closed: too many that have not logged in");
-                    continue;
-                };
-                let server = Arc::clone(&server);
-                connections.spawn(async move { server.connection(stream, address, permit).await });
+                connections.spawn(Arc::clone(&server).serve(stream, address));
             }
             Err(error) => {
                 // Out of files, most likely: connections that end will free some.
-                warn!("cannot accept a connection: {error}");
+                if let Some(untold) = not_accepted.tell() {
+                    warn!(untold, "cannot accept a connection: {error}");
+                }
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
@@ -120,7 +124,9 @@ where
 pub struct Server<F> {
     config: ServerConfig,
     russh: Arc<russh::server::Config>,
-    unauthenticated: Arc<Semaphore>,
+    strangers: Arc<Strangers>,
+    /// Of the line about connections that end without a login.
+    turned_away: Seldom,
     shutdown: CancellationToken,
     session: F,
 }
@@ -149,23 +155,30 @@ where
             nodelay: true,
             ..Default::default()
         };
-        let unauthenticated = Arc::new(Semaphore::new(config.max_unauthenticated));
-        Arc::new(Server { config, russh: Arc::new(russh), unauthenticated, shutdown, session })
+        let strangers = Strangers::new(config.max_unauthenticated);
+        let turned_away = Seldom::new();
+        Arc::new(Server { config, russh: Arc::new(russh), strangers, turned_away, shutdown, session })
+    }
+
+    /// Tells of a connection that ended without a login: not of each, for anybody can bring about thousands a second.
+    fn turn_away(&self, address: SocketAddr, reason: &dyn std::fmt::Display) {
+        if let Some(untold) = self.turned_away.tell() {
+            info!(%address, untold, "connection closed before login: {reason}");
+        }
     }
 
     /// Serves one connection that is already there, as after a call home (RFC 8071), until it ends.
     pub async fn serve(self: Arc<Self>, stream: TcpStream, address: SocketAddr) {
-        let permit = Arc::clone(&self.unauthenticated).acquire_owned().await.expect("the semaphore is never closed");
-        self.connection(stream, address, permit).await;
-    }
-
-    async fn connection(self: Arc<Self>, stream: TcpStream, address: SocketAddr, permit: OwnedSemaphorePermit) {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%address, "cannot set TCP_NODELAY: {error}");
         }
         let deadline = tokio::time::Instant::now() + self.config.login_timeout;
         let cut = CancellationToken::new();
         let sessions = TaskTracker::new();
+        let stranger = self.strangers.admit(address.ip(), cut.clone());
+        if cut.is_cancelled() {
+            return;
+        }
         let (logged_in, mut login) = oneshot::channel();
         let connection = Connection {
             server: Arc::clone(&self),
@@ -174,7 +187,7 @@ where
             sessions: sessions.clone(),
             user: None,
             failures: 0,
-            unauthenticated: Some((permit, logged_in)),
+            stranger: Some((stranger, logged_in)),
             channels: HashMap::new(),
         };
         let socket = Socket::new(stream, cut.clone());
@@ -183,29 +196,36 @@ where
         let mut running = match started.await {
             Ok(Ok(running)) => running,
             Ok(Err(error)) => return debug!(%address, "no SSH connection: {error}"),
-            Err(_) => return info!(%address, "connection closed: no SSH version string in time"),
+            Err(_) => return self.turn_away(address, &"no SSH version string in time"),
         };
         let handle = running.handle();
+        let mut in_use = false;
         let ended = tokio::select! {
             ended = &mut running => Some(ended),
             // An error says that the connection is ending: `running` will tell.
             logged = &mut login => if logged.is_ok() {
+                in_use = true;
                 tokio::select! {
                     ended = &mut running => Some(ended),
                     () = self.shutdown.cancelled() => None,
+                    () = without_session(&sessions) => {
+                        info!(%address, "connection closed: no session for {} s", WITHOUT_SESSION.as_secs());
+                        None
+                    }
                 }
             } else {
                 Some((&mut running).await)
             },
             () = tokio::time::sleep_until(deadline) => {
-                info!(%address, "connection closed: no login in time");
+                self.turn_away(address, &"no login in time");
                 None
             }
             () = self.shutdown.cancelled() => None,
         };
         match ended {
             Some(Ok(())) => debug!(%address, "connection ended"),
-            Some(Err(error)) => info!(%address, "connection ended: {error}"),
+            Some(Err(error)) if in_use => info!(%address, "connection ended: {error}"),
+            Some(Err(error)) => self.turn_away(address, &error),
             None => {
                 sessions.close();
                 let _all_ended = tokio::time::timeout(GRACE, sessions.wait()).await.is_ok();
@@ -222,6 +242,19 @@ where
                 cut.cancel();
             }
         }
+    }
+}
+
+/// Returns when there has been no session for [`WITHOUT_SESSION`], give or take as much.
+async fn without_session(sessions: &TaskTracker) {
+    let mut was_without = false;
+    loop {
+        tokio::time::sleep(WITHOUT_SESSION).await;
+        let is_without = sessions.is_empty();
+        if was_without && is_without {
+            return;
+        }
+        was_without = is_without;
     }
 }
 
@@ -244,7 +277,7 @@ struct Connection<F> {
     user: Option<String>,
     failures: u32,
     /// Given up at login: the place among the strangers, and the news of it.
-    unauthenticated: Option<(OwnedSemaphorePermit, oneshot::Sender<()>)>,
+    stranger: Option<(Stranger, oneshot::Sender<()>)>,
     channels: HashMap<ChannelId, Slot>,
 }
 
@@ -363,8 +396,8 @@ where
     }
 
     async fn auth_succeeded(&mut self, _session: &mut Session) -> Result<(), russh::Error> {
-        if let Some((permit, logged_in)) = self.unauthenticated.take() {
-            drop(permit);
+        if let Some((stranger, logged_in)) = self.stranger.take() {
+            drop(stranger);
             // Nobody listens where the connection is ending already.
             let _ = logged_in.send(());
         }

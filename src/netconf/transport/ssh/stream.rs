@@ -7,6 +7,8 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -22,6 +24,13 @@ const BACKLOG: usize = 4 << 20;
 /// The same while the session cannot write, when holding the connection back would hold our own output back for ever.
 /// A peer that sends so much without reading is cut off.
 const BACKLOG_WHILE_WRITING: usize = 16 << 20;
+
+/// Bytes that wait for all sessions of this process. Above it each has only [`LEAST_BACKLOG`], whether it can write or not,
+/// so that thousands of channels cannot hold thousands of times the above.
+const SHARED_BACKLOG: usize = 256 << 20;
+const LEAST_BACKLOG: usize = 64 << 10;
+
+static WAITING: AtomicUsize = AtomicUsize::new(0);
 
 /// What is kept of an empty buffer, so that an idle session is small.
 const KEEP: usize = 4 << 10;
@@ -41,6 +50,10 @@ pub(super) struct Inbound {
 #[derive(Debug, Default)]
 struct State {
     bytes: Vec<u8>,
+    /// Of [`WAITING`], what is this channel's: `bytes`, and what the session has taken and not read to its end.
+    counted: usize,
+    /// The connection waits for room.
+    held_back: bool,
     ended: bool,
     /// The session's end of the channel is gone: what arrives is dropped.
     abandoned: bool,
@@ -55,6 +68,24 @@ struct State {
 #[derive(Debug)]
 pub(super) struct Overflow;
 
+impl State {
+    fn count(&mut self, more: usize) {
+        self.counted += more;
+        WAITING.fetch_add(more, Relaxed);
+    }
+
+    fn keep_counted(&mut self, left: usize) {
+        WAITING.fetch_sub(self.counted - left, Relaxed);
+        self.counted = left;
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.keep_counted(0);
+    }
+}
+
 impl Inbound {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nothing panics under this lock")
@@ -68,9 +99,14 @@ impl Inbound {
                 if state.abandoned {
                     return Ok(());
                 }
-                let limit = if state.writing { BACKLOG_WHILE_WRITING } else { BACKLOG };
+                let limit = match state.writing {
+                    _ if WAITING.load(Relaxed) > SHARED_BACKLOG => LEAST_BACKLOG,
+                    true => BACKLOG_WHILE_WRITING,
+                    false => BACKLOG,
+                };
                 if state.bytes.len() < limit {
                     state.bytes.extend_from_slice(data);
+                    state.count(data.len());
                     if let Some(reader) = state.reader.take() {
                         reader.wake();
                     }
@@ -79,6 +115,7 @@ impl Inbound {
                 if state.writing {
                     return Err(Overflow);
                 }
+                state.held_back = true;
             }
             self.space.notified().await;
         }
@@ -200,6 +237,8 @@ impl AsyncBufRead for ChannelStream {
             this.current.clear();
             this.read = 0;
             let mut state = this.inbound.lock();
+            let left = state.bytes.len();
+            state.keep_counted(left);
             if state.bytes.is_empty() {
                 if state.ended {
                     return Poll::Ready(Ok(&[]));
@@ -212,7 +251,7 @@ impl AsyncBufRead for ChannelStream {
                 }
                 return Poll::Pending;
             }
-            let was_full = state.bytes.len() >= BACKLOG;
+            let was_full = std::mem::take(&mut state.held_back);
             std::mem::swap(&mut state.bytes, &mut this.current);
             drop(state);
             if was_full {
@@ -262,6 +301,7 @@ impl Drop for ChannelStream {
             let mut state = self.inbound.lock();
             state.abandoned = true;
             state.bytes = Vec::new();
+            state.keep_counted(0);
         }
         self.inbound.space.notify_one();
         let close = self.close.take().expect("taken here only");

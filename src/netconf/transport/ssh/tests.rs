@@ -462,11 +462,12 @@ async fn strangers_are_bounded_in_number_and_time() {
     let mut banner = [0; 4];
     in_time(first.read_exact(&mut banner)).await.unwrap();
     assert_eq!(&banner, b"SSH-");
+    // Both have just come: the one that came first is served.
     let mut second = TcpStream::connect(("127.0.0.1", fixture.port)).await.unwrap();
     let mut nothing = Vec::new();
     // Closed, or reset where the kernel had something unread.
     assert!(in_time(second.read_to_end(&mut nothing)).await.is_err() || nothing.is_empty());
-    // The first is closed when its time is over, and makes room.
+    // The first is closed when its time is over.
     let mut rest = Vec::new();
     let _closed = in_time(first.read_to_end(&mut rest)).await;
     let after = Target { timeout: Duration::from_secs(5), ..fixture.target() };

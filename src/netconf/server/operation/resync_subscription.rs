@@ -1,0 +1,27 @@
+//! `<resync-subscription>` (RFC 8641 section 4.4.5): all of an on-change subscription's selection, once more.
+
+use super::delete_subscription::id;
+use super::parameters::{Parameters, name};
+use super::{Outcome, Reply, Request};
+use crate::server::provider::Provider;
+use crate::server::push::Trigger;
+use crate::server::subscription::refusal::{Problem, Refused, refuse};
+use crate::server::subscription::terms::Target;
+use crate::xml::Element;
+
+pub fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) -> Reply {
+    let id = id(&Parameters::read(operation, &[name("id")])?)?;
+    let record = request.shared.subscriptions.get(id).filter(|record| record.session_id == request.session.id);
+    let target = record.map(|record| record.terms().target);
+    match target {
+        Some(Target::Datastore { trigger: Trigger::OnChange { .. }, .. }) => Ok(Outcome::Resync(id)),
+        Some(Target::Datastore { .. }) => {
+            let message = format!("Subscription {id} is periodic.");
+            Err(refuse(Refused::Resync, Problem::NoSuchSubscriptionResync, &[], message).into())
+        }
+        _ => {
+            let message = format!("The session has no subscription {id} to a datastore.");
+            Err(refuse(Refused::Resync, Problem::NoSuchSubscriptionResync, &[], message).into())
+        }
+    }
+}
