@@ -41,5 +41,7 @@ mod oracle;
 mod program;
 #[path = "system/secrecy.rs"]
 mod secrecy;
+#[path = "system/subscriptions.rs"]
+mod subscriptions;
 #[path = "system/survive.rs"]
 mod survive;

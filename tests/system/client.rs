@@ -1,20 +1,22 @@
-//! The client's follower over a connection that breaks: a relay between it and the server that goes silent, cuts messages, and
-//! comes back. Each event arrives once, in order.
+//! The client on its own: its follower over a connection that breaks, where each event arrives once and in order, and the schemas that it
+//! makes of what a server has.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use netconf::client::{
-    BackOff, Datastore, EditConfig, Follow, Followed, Follower, Means, NotificationMessage, Session, SessionConfig,
+    BackOff, Datastore, EditConfig, Follow, Followed, Follower, Means, NotificationMessage, Options, SchemaSets,
+    Session, SessionConfig, data,
 };
 use netconf::message::Notification;
-use netconf::transport::ssh::{Target, connect};
+use netconf::transport::ssh::{Credential, HostKeyCheck, Target, connect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::foreign::{Netconfd, key, login};
 use crate::network::DEADLINE;
 use crate::program::Program;
 
@@ -207,4 +209,51 @@ async fn a_follower_misses_nothing_and_repeats_nothing_by_rfc_5277() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_follower_misses_nothing_and_repeats_nothing_by_rfc_8639() {
     follow_through_breaks(Means::EstablishSubscription).await;
+}
+
+/// Reads all that a server shows by the schemas made of its own modules; what could not be read, and what is left out.
+async fn read_all(session: &Session) -> (String, Vec<String>, Vec<String>) {
+    let set = SchemaSets::new().of(session, "the server").await.unwrap();
+    let reply = session.get(&Options::default()).await.unwrap();
+    let document = reply.document().unwrap();
+    let read = set.read(data(&document).unwrap());
+    let left_out = set.left_out.iter().map(|left_out| format!("{}: {}", left_out.module, left_out.reason));
+    (netconf::yang::json::write(&read.tree), read.errors.iter().map(ToString::to_string).collect(), left_out.collect())
+}
+
+#[tokio::test]
+async fn what_our_server_shows_is_read_by_its_own_modules() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = Program::start(directory.path());
+    let (session, _notifications) = program.session().await;
+    let book = "<book xmlns=\"urn:kill\"><page><id>7</id></page></book>";
+    session.edit_config(&EditConfig::new(Datastore::Running, book)).await.unwrap();
+    let (json, errors, left_out) = read_all(&session).await;
+    assert!(json.contains("\"kill:book\":{\"page\":[{\"id\":7}]}"), "{json}");
+    assert!(json.contains("\"ietf-netconf-monitoring:netconf-state\""), "{json}");
+    assert_eq!((errors.len(), left_out.len()), (0, 0), "{errors:#?} {left_out:#?}");
+}
+
+#[tokio::test]
+async fn what_netconfd_shows_is_read_by_its_own_modules() {
+    let directory = tempfile::tempdir().unwrap();
+    let private = key(directory.path(), "client");
+    let Some(netconfd) = Netconfd::start(directory.path(), &directory.path().join("client.pub"), None) else { return };
+    let target = Target {
+        host: "127.0.0.1".into(),
+        port: netconfd.port,
+        user: login(),
+        credential: Credential::KeyFile { path: private.into(), passphrase: None },
+        host_key: HostKeyCheck::Any,
+        timeout: Duration::from_secs(5),
+    };
+    let (session, _notifications) = crate::network::until("a session with netconfd", || async {
+        Session::open(connect(&target).await.ok()?, SessionConfig::default()).await.ok()
+    })
+    .await;
+    let (json, errors, left_out) = read_all(&session).await;
+    assert!(json.contains("\"ietf-netconf-monitoring:netconf-state\""), "{json}");
+    // libyang has a later revision of its own, by which the data is read all the same.
+    let [only] = &*left_out else { panic!("{left_out:#?}") };
+    assert!(only.starts_with("ietf-yang-library: ") && errors.is_empty(), "{only} {errors:#?}");
 }

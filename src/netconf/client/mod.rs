@@ -14,8 +14,10 @@ use crate::xml::{Document, Element, Limits, XmlError};
 
 pub use back_off::BackOff;
 pub use follow::{ConnectFailure, Follow, Followed, Follower, Means};
+pub use library::{Library, LibraryModule};
 pub use notification::{NotificationEvent, NotificationMessage, Notifications};
 pub use operation::{CommitConfirmed, Datastore, EditConfig, Filter, GetData, NmdaDatastore, Options, OriginFilter};
+pub use schemas::{LeftOut, ReadData, SchemaSet, SchemaSets};
 pub use session::{Session, SessionConfig};
 pub use subscription::{
     CreateSubscription, EstablishSubscription, ModifiedTarget, ModifySubscription, PatchEdit, PatchOperation, Place,
@@ -25,9 +27,11 @@ pub use subscription::{
 
 mod back_off;
 mod follow;
+mod library;
 mod notification;
 mod operation;
 mod reading;
+mod schemas;
 mod session;
 mod subscription;
 

@@ -13,11 +13,12 @@ mod table;
 mod types;
 mod xpath;
 
+use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 use std::os::raw::{c_char, c_void};
 use std::path::PathBuf;
 use std::ptr;
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
 use yang5::context::{Context as YangContext, ContextFlags};
 use yang5::ffi;
@@ -60,18 +61,29 @@ pub struct LoadRequest {
     pub features: Vec<String>,
 }
 
+/// One YANG text of the program that libyang may load or import from memory.
+pub type Source = SourceOf<'static>;
+
 /// One YANG text that libyang may load or import from memory.
 #[derive(Clone, Copy, Debug)]
-pub struct Source {
-    pub name: &'static str,
-    pub revision: Option<&'static str>,
-    pub text: &'static str,
+pub struct SourceOf<'t> {
+    pub name: &'t str,
+    pub revision: Option<&'t str>,
+    pub text: &'t str,
 }
 
-impl Source {
+/// The same where it came at run time, from a device.
+#[derive(Clone, Debug)]
+pub struct Text {
+    pub name: String,
+    pub revision: Option<String>,
+    pub text: Arc<str>,
+}
+
+impl<'t> SourceOf<'t> {
     /// The source of that revision, or one that does not say its revision; where none is asked for that one too, or else
     /// the newest. Of two that are alike the later one.
-    pub fn find<'a>(sources: &'a [Source], name: &str, revision: Option<&str>) -> Option<&'a Source> {
+    pub fn find<'a>(sources: &'a [SourceOf<'t>], name: &str, revision: Option<&str>) -> Option<&'a SourceOf<'t>> {
         let named = || sources.iter().filter(|s| s.name == name);
         let exact = revision.and_then(|_| named().rfind(|s| s.revision == revision));
         let undated = || named().rfind(|s| s.revision.is_none());
@@ -81,7 +93,28 @@ impl Source {
 }
 
 /// What the import callback of a context looks into.
-struct Sources(Vec<Source>);
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    pub fixed: Vec<Source>,
+    pub texts: Vec<Text>,
+}
+
+impl Sources {
+    /// The text of a module as [`SourceOf::find`] has it, of both kinds.
+    pub fn find(&self, name: &str, revision: Option<&str>) -> Option<Cow<'_, Arc<str>>> {
+        let texts = self.texts.iter().filter(|text| text.name == name).map(|text| SourceOf {
+            name: &text.name,
+            revision: text.revision.as_deref(),
+            text: &text.text,
+        });
+        let all: Vec<SourceOf<'_>> =
+            self.fixed.iter().filter(|source| source.name == name).copied().chain(texts).collect();
+        let found = SourceOf::find(&all, name, revision)?.text;
+        // Kept once where it is kept already.
+        let kept = self.texts.iter().find(|text| ptr::eq(&*text.text, found));
+        Some(kept.map_or_else(|| Cow::Owned(Arc::from(found)), |text| Cow::Borrowed(&text.text)))
+    }
+}
 
 /// A compiled module or node of a [`Context`]; only meaningful together with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -114,12 +147,12 @@ pub enum NodeKind {
 
 impl Context {
     /// Loads `modules` with all they import, from `sources` and then from `search_dirs`.
-    pub fn load(search_dirs: &[PathBuf], sources: &[Source], modules: &[LoadRequest]) -> Result<Context, Vec<Fault>> {
+    pub fn load(search_dirs: &[PathBuf], sources: &Sources, modules: &[LoadRequest]) -> Result<Context, Vec<Fault>> {
         initialise();
         let flags =
             ContextFlags::DISABLE_SEARCHDIR_CWD | ContextFlags::PREFER_SEARCHDIRS | ContextFlags::REF_IMPLEMENTED;
         let mut inner = YangContext::new(flags).map_err(|e| vec![plain_fault(e.to_string())])?;
-        let sources = Box::new(Sources(sources.to_vec()));
+        let sources = Box::new(sources.clone());
         // SAFETY: the callback has the signature that libyang wants; what it points to is boxed, and dropped after the
         // context.
         unsafe { inner.set_module_import_callback(import, ptr::from_ref(&*sources).cast_mut().cast()) };
@@ -333,8 +366,8 @@ unsafe extern "C" fn import(
         let sources = &*user_data.cast::<Sources>();
         let (name, revision) = if submodule.is_null() { (module, revision) } else { (submodule, submodule_revision) };
         let name = string(name).unwrap_or_default();
-        let source = Source::find(&sources.0, &name, string(revision).as_deref());
-        let Some(Ok(text)) = source.map(|source| CString::new(source.text)) else {
+        let source = sources.find(&name, string(revision).as_deref());
+        let Some(Ok(text)) = source.map(|text| CString::new(text.as_bytes())) else {
             return ffi::LY_ERR::LY_ENOTFOUND;
         };
         *format = ffi::LYS_INFORMAT::LYS_IN_YANG;

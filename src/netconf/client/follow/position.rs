@@ -8,9 +8,13 @@ use std::hash::{BuildHasher, RandomState};
 
 use jiff::Timestamp;
 
-/// Events remembered that a replay from the last one's time can repeat. More only where so many have one time, or where the
-/// server's clock was set back; of those the oldest may then come twice. Some 2 MiB.
+/// Events of the latest time that are remembered, because a replay from that time repeats them. Of more than so many the oldest
+/// may come twice. Some 2 MiB.
 const REMEMBERED: usize = 1 << 16;
+
+/// Of these, events of earlier times: a replay repeats them after the server's clock was set back. Of more than so many the
+/// oldest may come twice. 24 KiB.
+const EARLIER: usize = 1 << 10;
 
 #[derive(Debug, Default)]
 pub(super) struct Position {
@@ -35,10 +39,10 @@ impl Position {
 
     /// An event was handed on; `text` is its time as the server wrote it.
     pub(super) fn advance(&mut self, text: &str, mark: Mark) {
-        // A replay from here on repeats nothing of an earlier time. Only while the clock goes forward is that all that
-        // came before.
         if self.latest.is_none_or(|latest| mark.time > latest) {
-            self.handed.clear();
+            // Until the clock is set back, no replay repeats these.
+            let rest = self.handed.len().saturating_sub(EARLIER);
+            self.handed.drain(..rest);
             self.latest = Some(mark.time);
         }
         if self.handed.len() == REMEMBERED {

@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 
 use super::{DefaultDeny, LeafType, Module, ModuleId, NodeId, NodeKind, Schema, SchemaNode, Submodule};
 use crate::yang::defaults::Plan;
-use crate::yang::ffi::{Context, LoadRequest, Source};
+use crate::yang::ffi::{Context, LoadRequest, Source, Sources, Text};
 use crate::yang::standard::STANDARD_MODULES;
 use crate::yang::value::Value;
 
@@ -21,7 +21,7 @@ pub struct SchemaError(pub Vec<String>);
 #[derive(Clone, Debug, Default)]
 pub struct SchemaBuilder {
     search_dirs: Vec<PathBuf>,
-    sources: Vec<Source>,
+    sources: Sources,
     modules: Vec<LoadRequest>,
 }
 
@@ -34,7 +34,13 @@ impl SchemaBuilder {
 
     /// Texts that need no file. Of several revisions of a module the later one given is the default.
     pub fn sources(mut self, sources: impl IntoIterator<Item = Source>) -> Self {
-        self.sources.extend(sources);
+        self.sources.fixed.extend(sources);
+        self
+    }
+
+    /// Texts that came at run time; of two that are alike one of these.
+    pub fn texts(mut self, texts: impl IntoIterator<Item = Text>) -> Self {
+        self.sources.texts.extend(texts);
         self
     }
 
@@ -208,8 +214,8 @@ fn text_of(
     if let Some(text) = file.and_then(read) {
         return Some(text);
     }
-    if let Some(source) = Source::find(&builder.sources, name, revision) {
-        return Some(Arc::from(source.text));
+    if let Some(text) = builder.sources.find(name, revision) {
+        return Some(text.into_owned());
     }
     builder.search_dirs.iter().find_map(|dir| {
         let dated = revision.and_then(|r| read(&dir.join(format!("{name}@{r}.yang"))));

@@ -41,7 +41,8 @@ fn what_is_remembered_is_bounded() {
     }
     assert_eq!(position.handed.len(), REMEMBERED);
     hand(&mut position, 2, "later");
-    assert_eq!(position.handed.len(), 1);
+    assert_eq!(position.handed.len(), EARLIER + 1);
+    assert_eq!(position.seam().repeated.len(), 1, "no replay from now on repeats what is earlier");
 }
 
 proptest! {
