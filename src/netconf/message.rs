@@ -9,7 +9,7 @@ use quick_xml::reader::Reader;
 use crate::capability::{self, Capabilities};
 use crate::error::{ErrorInfo, ErrorPath, ErrorTag, ErrorType, RpcError};
 use crate::framing::Framing;
-use crate::xml::{Document, Element, Limits, XmlError, escape_text, write_attribute};
+use crate::xml::{Document, Element, Limits, XmlError, escape_text, write_attribute, write_element};
 
 /// The namespace of `<hello>`, `<rpc>`, `<rpc-reply>` and of the operations of RFC 6241.
 pub const BASE_NAMESPACE: &str = "urn:ietf:params:xml:ns:netconf:base:1.0";
@@ -439,17 +439,6 @@ impl<'d> Notification<'d> {
         let event_time = root.child(NOTIFICATION_NAMESPACE, "eventTime")?.text().trim_ascii();
         Some(Notification { event_time, event })
     }
-}
-
-/// Appends `<name>text</name>`.
-fn write_element(out: &mut Vec<u8>, name: &str, text: &str) {
-    out.push(b'<');
-    out.extend_from_slice(name.as_bytes());
-    out.push(b'>');
-    escape_text(out, text);
-    out.extend_from_slice(b"</");
-    out.extend_from_slice(name.as_bytes());
-    out.push(b'>');
 }
 
 /// Appends `="value"`, the rest of an attribute whose name was put together before.

@@ -6,7 +6,7 @@ use super::schema::{NodeId, Schema};
 use super::tree::{Child, Content, Inner, List, Tree};
 use super::value::Value;
 use super::write::{WithDefaults, write_subtree};
-use crate::xml::escape_text;
+use crate::xml::write_element;
 
 /// What an edit does to its target (RFC 8072 section 2.5; the change-type of RFC 8641).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,19 +100,19 @@ pub fn edits(edits: &[Edit], new: &Tree) -> Result<Vec<PatchEdit>, NoTarget> {
 
 /// Writes the content of the grouping's `yang-patch` container. Edits are numbered from 1.
 pub fn write(schema: &Schema, patch_id: &str, edits: &[PatchEdit], out: &mut Vec<u8>) {
-    element("patch-id", patch_id, out);
+    write_element(out, "patch-id", patch_id);
     for (n, edit) in edits.iter().enumerate() {
         out.extend_from_slice(b"<edit>");
-        element("edit-id", &(n + 1).to_string(), out);
-        element("operation", edit.operation.as_str(), out);
-        element("target", &resource(schema, &edit.path), out);
+        write_element(out, "edit-id", &(n + 1).to_string());
+        write_element(out, "operation", edit.operation.as_str());
+        write_element(out, "target", &resource(schema, &edit.path));
         if matches!(edit.operation, Operation::Insert | Operation::Move) {
             match &edit.after {
                 Some(after) => {
-                    element("point", &resource(schema, after), out);
-                    element("where", "after", out);
+                    write_element(out, "point", &resource(schema, after));
+                    write_element(out, "where", "after");
                 }
-                None => element("where", "first", out),
+                None => write_element(out, "where", "first"),
             }
         }
         if let Some(value) = &edit.value {
@@ -122,16 +122,6 @@ pub fn write(schema: &Schema, patch_id: &str, edits: &[PatchEdit], out: &mut Vec
         }
         out.extend_from_slice(b"</edit>");
     }
-}
-
-fn element(name: &str, text: &str, out: &mut Vec<u8>) {
-    out.push(b'<');
-    out.extend_from_slice(name.as_bytes());
-    out.push(b'>');
-    escape_text(out, text);
-    out.extend_from_slice(b"</");
-    out.extend_from_slice(name.as_bytes());
-    out.push(b'>');
 }
 
 /// A data resource identifier (RFC 8040 section 3.5.3): `/module:list=key,key/leaf`.

@@ -1,7 +1,7 @@
 //! Why a dynamic subscription is refused: the errors of RFC 8639 and RFC 8641 as `<rpc-error>` (RFC 8640 section 7).
 
 use crate::error::{ErrorInfo, ErrorTag, ErrorType, RpcError};
-use crate::xml::escape_text;
+use crate::xml::write_element;
 
 const NOTIFICATIONS: (&str, &str) =
     ("ietf-subscribed-notifications", "urn:ietf:params:xml:ns:yang:ietf-subscribed-notifications");
@@ -84,9 +84,7 @@ pub fn refuse(what: Refused, problem: Problem, hints: &[(&str, String)], message
     };
     info.extend_from_slice(reason.as_bytes());
     for (name, value) in hints {
-        info.extend_from_slice(format!("<{name}>").as_bytes());
-        escape_text(&mut info, value);
-        info.extend_from_slice(format!("</{name}>").as_bytes());
+        write_element(&mut info, name, value);
     }
     info.extend_from_slice(format!("</{container}>").as_bytes());
     RpcError::new(ErrorType::Application, tag, message)
