@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::get::selection;
-use super::parameters::{Name, Parameters, invalid, name};
+use super::parameters::{Name, Parameters, name};
 use super::{Outcome, Reply, Request};
 use crate::error::{ErrorInfo, ErrorType, RpcError};
 use crate::message::BASE_NAMESPACE;
@@ -35,17 +35,11 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'
     };
     let selection = selection(request, &parameters)?;
     let now = Timestamp::now();
-    let window = ReplayWindow::new(time(&parameters, "startTime")?, time(&parameters, "stopTime")?, now)?;
+    let window = ReplayWindow::new(parameters.time("startTime")?, parameters.time("stopTime")?, now)?;
     // Events of what was acknowledged before are history to a subscription that begins now.
     let settled = request.shared.events.settled().await;
     settled.map_err(|stopped| RpcError::operation_failed(stopped.to_string()))?;
     let subscription = streams.log().subscribe(window, now);
     let events = Events { subscription, view, filter: EventFilter::content(selection) };
     Ok(Outcome::Subscribed(Box::new(Held::classic(events)), None))
-}
-
-/// A parameter that is a date and time.
-pub fn time(parameters: &Parameters<'_>, name: &str) -> Result<Option<Timestamp>, RpcError> {
-    let Some(text) = parameters.text(name)? else { return Ok(None) };
-    text.parse().map(Some).map_err(|_| invalid(name, text))
 }

@@ -9,7 +9,7 @@ use crate::xml::Element;
 
 pub fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) -> Reply {
     let id = id(&Parameters::read(operation, &[name("id")])?)?;
-    match request.shared.subscriptions.get(id).filter(|record| record.session_id == request.session.id) {
+    match request.shared.subscriptions.own(id, request.session.id) {
         Some(_) => Ok(Outcome::Unsubscribed(id)),
         None => {
             let message = format!("The session has no subscription {id}.");

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::create_subscription::time;
 use super::parameters::{Name, Parameters, name};
+use super::provided::output_of;
 use super::{Outcome, Reply, Request, push};
 use crate::error::{ErrorInfo, ErrorType, RpcError};
 use crate::server::provider::Provider;
@@ -40,7 +40,7 @@ pub async fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'
             .with_type(ErrorType::Protocol)
             .with_info(ErrorInfo::BadElement("stream".into()))
     })?;
-    let start = time(&parameters, "replay-start-time")?;
+    let start = parameters.time("replay-start-time")?;
     if start.is_some_and(|start| start >= now) {
         return Err(RpcError::bad_element("replay-start-time", "The start of a replay is in the past.").into());
     }
@@ -83,12 +83,9 @@ pub fn established<P: Provider>(
     let path = "/ietf-subscribed-notifications:establish-subscription/output";
     let tree = tree_at(schema, path, &output).map_err(RpcError::from)?;
     let mut xml = Vec::new();
-    let rpc = tree.root().iter().next().map(|child| child.node);
-    let inside = rpc.and_then(|rpc| tree.root().container(rpc)).and_then(|input| {
-        let output = input.iter().next()?.node;
-        input.container(output)
-    });
-    inside.iter().for_each(|inside| write::write_subtree(schema, inside, WithDefaults::ReportAll, &mut xml));
+    let rpc = tree.root().iter().next().expect("the output is in it").node;
+    let output = output_of(schema, rpc, tree.root()).expect("it was made of the output");
+    write::write_subtree(schema, &output, WithDefaults::ReportAll, &mut xml);
     Ok(Outcome::Subscribed(Box::new(Held::dynamic(registration, feed)), Some(xml)))
 }
 
@@ -124,7 +121,7 @@ pub fn stop(
     start: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, RpcError> {
-    let stop = time(parameters, "stop-time")?;
+    let stop = parameters.time("stop-time")?;
     match (start, stop) {
         (None, Some(stop)) if stop <= now => Err(RpcError::bad_element("stop-time", "The stop time is in the past.")),
         (Some(start), Some(stop)) if stop <= start => {

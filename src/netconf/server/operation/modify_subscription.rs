@@ -45,8 +45,7 @@ pub fn own<P: Provider>(
     refused: Refused,
 ) -> Result<Arc<Record>, RpcError> {
     let id = id(parameters)?;
-    let record = request.shared.subscriptions.get(id).filter(|record| record.session_id == request.session.id);
-    record.ok_or_else(|| {
+    request.shared.subscriptions.own(id, request.session.id).ok_or_else(|| {
         let message = format!("The session has no subscription {id}.");
         refuse(refused, Problem::NoSuchSubscription, &[], message)
     })

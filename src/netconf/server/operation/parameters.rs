@@ -1,5 +1,7 @@
 //! The parameters of a protocol operation: each known, each once (RFC 6241 section 7).
 
+use jiff::Timestamp;
+
 use crate::error::{ErrorInfo, ErrorType, RpcError};
 use crate::message::BASE_NAMESPACE;
 use crate::xml::Element;
@@ -94,6 +96,11 @@ impl<'d> Parameters<'d> {
     pub fn parse<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, RpcError> {
         let Some(text) = self.text(name)? else { return Ok(None) };
         text.parse().map(Some).map_err(|_| invalid(name, text))
+    }
+
+    /// A date-and-time parameter.
+    pub fn time(&self, name: &str) -> Result<Option<Timestamp>, RpcError> {
+        self.parse(name)
     }
 }
 

@@ -74,7 +74,7 @@ fn find_actions(schema: &Schema, inner: &Inner, path: &mut InstancePath, found: 
 }
 
 /// The output of the operation, wherever in the tree that stands.
-fn output_of(schema: &Schema, operation: NodeId, inner: &Inner) -> Option<Inner> {
+pub(super) fn output_of(schema: &Schema, operation: NodeId, inner: &Inner) -> Option<Inner> {
     inner.iter().find_map(|child| match &child.content {
         Content::Container(content) if child.node == operation => {
             let output = schema.child(Some(operation), schema.node(operation).module, "output")?;

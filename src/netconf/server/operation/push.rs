@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::nmda::{self, Named};
 use super::parameters::{Name, Parameters, invalid, name};
-use super::{Reply, Request, create_subscription::time, establish_subscription, modify_subscription};
+use super::{Reply, Request, establish_subscription, modify_subscription};
 use crate::error::{ErrorType, RpcError};
 use crate::server::provider::Provider;
 use crate::server::push::{self, MAX_UPDATE, MIN_PERIOD, Policy, Publication, Refusal, Trigger};
@@ -121,7 +121,7 @@ fn trigger(parameters: &Parameters<'_>, refused: Refused) -> Result<Trigger, Rpc
             if period < MIN_PERIOD {
                 return Err(error(refused, &Refusal::PeriodUnsupported));
             }
-            Ok(Trigger::Periodic { period, anchor: time(&inside, "anchor-time")? })
+            Ok(Trigger::Periodic { period, anchor: inside.time("anchor-time")? })
         }
         (None, Some(on_change)) => {
             let inside = inside(on_change, &["dampening-period", "sync-on-start"], &["excluded-change"])?;

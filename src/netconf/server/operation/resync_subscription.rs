@@ -11,17 +11,11 @@ use crate::xml::Element;
 
 pub fn perform<P: Provider>(request: &Request<'_, P>, operation: Element<'_>) -> Reply {
     let id = id(&Parameters::read(operation, &[name("id")])?)?;
-    let record = request.shared.subscriptions.get(id).filter(|record| record.session_id == request.session.id);
-    let target = record.map(|record| record.terms().target);
-    match target {
-        Some(Target::Datastore { trigger: Trigger::OnChange { .. }, .. }) => Ok(Outcome::Resync(id)),
-        Some(Target::Datastore { .. }) => {
-            let message = format!("Subscription {id} is periodic.");
-            Err(refuse(Refused::Resync, Problem::NoSuchSubscriptionResync, &[], message).into())
-        }
-        _ => {
-            let message = format!("The session has no subscription {id} to a datastore.");
-            Err(refuse(Refused::Resync, Problem::NoSuchSubscriptionResync, &[], message).into())
-        }
-    }
+    let record = request.shared.subscriptions.own(id, request.session.id);
+    let message = match record.map(|record| record.terms().target) {
+        Some(Target::Datastore { trigger: Trigger::OnChange { .. }, .. }) => return Ok(Outcome::Resync(id)),
+        Some(Target::Datastore { .. }) => format!("Subscription {id} is periodic."),
+        _ => format!("The session has no subscription {id} to a datastore."),
+    };
+    Err(refuse(Refused::Resync, Problem::NoSuchSubscriptionResync, &[], message).into())
 }

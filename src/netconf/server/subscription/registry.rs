@@ -145,7 +145,12 @@ impl Registry {
         Registration { registry: self.clone(), record }
     }
 
-    pub fn get(&self, id: u32) -> Option<Arc<Record>> {
+    /// A subscription of that session: others' do not exist for it.
+    pub fn own(&self, id: u32, session_id: u32) -> Option<Arc<Record>> {
+        self.get(id).filter(|record| record.session_id == session_id)
+    }
+
+    fn get(&self, id: u32) -> Option<Arc<Record>> {
         self.table().open.get(&id).cloned()
     }
 

@@ -47,9 +47,7 @@ pub enum Reason {
     StreamUnavailable,
     InsufficientResources,
     UnsupportableVolume,
-    PeriodUnsupported,
     UpdateTooBig,
-    SyncTooBig,
 }
 
 impl Reason {
@@ -61,9 +59,7 @@ impl Reason {
             Reason::StreamUnavailable => "ietf-subscribed-notifications:stream-unavailable",
             Reason::InsufficientResources => "ietf-subscribed-notifications:insufficient-resources",
             Reason::UnsupportableVolume => "ietf-subscribed-notifications:unsupportable-volume",
-            Reason::PeriodUnsupported => "ietf-yang-push:period-unsupported",
             Reason::UpdateTooBig => "ietf-yang-push:update-too-big",
-            Reason::SyncTooBig => "ietf-yang-push:sync-too-big",
         }
     }
 }
