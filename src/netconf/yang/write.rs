@@ -84,20 +84,14 @@ impl TreeWriter {
         }
         let full = out.len().saturating_add(budget.max(1));
         let mut walk = Walk {
-            schema: self.tree.schema(),
-            tags: self.tree.schema().tags(),
             groups: self.what.groups(),
             access: self.access.as_deref(),
             options: self.options,
             plain: self.options.is_plain(),
-            out,
             full,
             nodes_left: NODES_IN_A_CHUNK,
-            closed: false,
             position: std::mem::take(&mut self.position),
-            active: Vec::new(),
-            marks: Vec::new(),
-            asked: Vec::new(),
+            ..Walk::new(self.tree.schema(), out)
         };
         let (end, _) = walk.root(self.tree.root());
         self.position = walk.position;
@@ -122,22 +116,8 @@ pub fn write(
 
 /// Writes the children of one container, entry, notification or output. Each declares its namespace.
 pub fn write_subtree(schema: &Schema, inner: &Inner, defaults: WithDefaults, out: &mut Vec<u8>) {
-    let mut walk = Walk {
-        schema,
-        tags: schema.tags(),
-        groups: None,
-        access: None,
-        options: WriteOptions { defaults, ..WriteOptions::default() },
-        plain: true,
-        out,
-        full: usize::MAX,
-        nodes_left: usize::MAX,
-        closed: false,
-        position: Vec::new(),
-        active: Vec::new(),
-        marks: Vec::new(),
-        asked: Vec::new(),
-    };
+    let options = WriteOptions { defaults, ..WriteOptions::default() };
+    let mut walk = Walk { options, ..Walk::new(schema, out) };
     walk.children::<true>(inner, Scope::PLAIN, Level { top: true, entry: false });
 }
 
@@ -186,6 +166,28 @@ struct Walk<'w> {
     marks: Vec<u32>,
     /// Room for the groups that one entry is tried with.
     asked: Vec<GroupId>,
+}
+
+impl<'w> Walk<'w> {
+    /// Through all of a tree in one go, for a reader who may see everything.
+    fn new(schema: &'w Schema, out: &'w mut Vec<u8>) -> Walk<'w> {
+        Walk {
+            schema,
+            tags: schema.tags(),
+            groups: None,
+            access: None,
+            options: WriteOptions::default(),
+            plain: true,
+            out,
+            full: usize::MAX,
+            nodes_left: usize::MAX,
+            closed: false,
+            position: Vec::new(),
+            active: Vec::new(),
+            marks: Vec::new(),
+            asked: Vec::new(),
+        }
+    }
 }
 
 /// What is selected and readable among the children of one container or entry.

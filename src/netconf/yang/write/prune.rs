@@ -1,7 +1,7 @@
 //! What a reader would be shown of a tree, as a tree: the same selection (RFC 6241 section 6) and access (RFC 8341) as in
 //! a get, in the server's basic mode (RFC 6243), without writing it.
 
-use super::{Level, Part, Rights, Scope, Tags, Walk, WriteOptions};
+use super::{Level, Part, Rights, Scope, Walk};
 use crate::yang::access::{Instance, ReadAccess};
 use crate::yang::filter::Selection;
 use crate::yang::schema::{NodeKind, Schema};
@@ -11,25 +11,8 @@ use crate::yang::tree::{Child, Content, Inner, List, Origin, Tree};
 /// with `tree`, so that two such trees differ cheaply where the trees they were made of share most. An XPath selection
 /// must have seen the tree ([`Selection::on`]).
 pub fn prune(tree: &Tree, what: &Selection, access: Option<&dyn ReadAccess>) -> Tree {
-    let schema = tree.schema();
-    let tags: &Tags = schema.tags();
     let mut unused = Vec::new();
-    let mut walk = Walk {
-        schema,
-        tags,
-        groups: what.groups(),
-        access,
-        options: WriteOptions::default(),
-        plain: true,
-        out: &mut unused,
-        full: usize::MAX,
-        nodes_left: usize::MAX,
-        closed: false,
-        position: Vec::new(),
-        active: Vec::new(),
-        marks: Vec::new(),
-        asked: Vec::new(),
-    };
+    let mut walk = Walk { groups: what.groups(), access, ..Walk::new(tree.schema(), &mut unused) };
     let rights = if access.is_some() { Rights::Marks(0, 0) } else { Rights::Everything };
     let part = match walk.groups {
         None => Some(Part::All(super::UNBOUNDED)),
@@ -39,7 +22,7 @@ pub fn prune(tree: &Tree, what: &Selection, access: Option<&dyn ReadAccess>) -> 
         Some(part) => walk.visible(tree.root(), Scope { part, rights, origin: Origin::Intended }, false),
         None => Inner::default(),
     };
-    Tree::with_root(schema.clone(), root)
+    Tree::with_root(tree.schema().clone(), root)
 }
 
 impl Walk<'_> {

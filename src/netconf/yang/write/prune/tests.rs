@@ -1,5 +1,6 @@
 //! What is visible as a tree is what a get writes, and shares what it can.
 
+use super::super::WriteOptions;
 use super::*;
 use crate::xml::{Document, Limits};
 use crate::yang::filter::Selection;
