@@ -17,7 +17,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::attack::{Attack, Tally, Victim};
-use crate::session::{Login, Outcome, Session};
+use crate::session::{Login, Outcome, SMALL, Session};
 use crate::usage::Usage;
 
 #[path = "hostile/attack.rs"]
@@ -38,8 +38,6 @@ const SERVED: Duration = Duration::from_secs(60);
 /// Entries of the large container that make ten megabytes.
 const ENTRIES: usize = 5_400;
 const LONG: usize = 22;
-
-const SMALL: &str = r#"<get-config><source><running/></source><filter type="subtree"><small xmlns="urn:qkdn:tests:bench"/></filter></get-config>"#;
 
 #[derive(Parser)]
 struct Arguments {

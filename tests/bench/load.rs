@@ -13,7 +13,7 @@ use russh::keys::load_secret_key;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::session::{Login, Outcome, Session};
+use crate::session::{Login, Outcome, SMALL, Session};
 use crate::usage::Usage;
 
 mod notify;
@@ -35,7 +35,6 @@ const IDLE: Duration = Duration::from_secs(10);
 const OPENED_AT_A_TIME: usize = 16;
 
 const LIMITS: &str = "urn:qkdn:tests:bench-limits";
-const SMALL: &str = r#"<get-config><source><running/></source><filter type="subtree"><small xmlns="urn:qkdn:tests:bench"/></filter></get-config>"#;
 const LARGE: &str = r#"<get-config><source><running/></source><filter type="subtree"><large xmlns="urn:qkdn:tests:bench"/></filter></get-config>"#;
 
 #[derive(Parser)]

@@ -11,6 +11,9 @@ use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Preferred
 
 pub type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
+/// A request for the small container, which any server answers at once.
+pub const SMALL: &str = r#"<get-config><source><running/></source><filter type="subtree"><small xmlns="urn:qkdn:tests:bench"/></filter></get-config>"#;
+
 const BASE: &str = "urn:ietf:params:xml:ns:netconf:base:1.0";
 const HELLO: &str = r#"<?xml version="1.0" encoding="UTF-8"?><hello xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><capabilities><capability>urn:ietf:params:netconf:base:1.0</capability><capability>urn:ietf:params:netconf:base:1.1</capability></capabilities></hello>]]>]]>"#;
 const END_OF_MESSAGE: &[u8] = b"]]>]]>";
