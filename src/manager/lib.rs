@@ -11,7 +11,6 @@
 //! [`brain`] knows no socket, no clock and no database; [`shell`] reads the clock and carries out what it decided.
 
 pub mod alarm;
-pub mod back_off;
 pub mod brain;
 pub mod collector;
 pub mod config;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use netconf::capability::{INTERLEAVE, NOTIFICATION};
 use netconf::client::{
-    CreateSubscription, Error, NotificationEvent, NotificationMessage, Notifications, Session, data,
+    BackOff, CreateSubscription, Error, NotificationEvent, NotificationMessage, Notifications, Session, data,
 };
 use netconf::message::Notification;
 use netconf::yang::edit::{read_known_data, read_operation};
@@ -18,7 +18,6 @@ use super::library::Library;
 use super::query::ARE_YOU_THERE;
 use super::supervisor::{Counting, Ending, Supervisor};
 use super::{Order, lock};
-use crate::back_off;
 use crate::facts::{DeviceEvent, EventContent, Report};
 use crate::input::Input;
 use crate::model::{ConnectionState, Kind};
@@ -209,7 +208,7 @@ impl<'s> Lasting<'s> {
             }
             Err(error) => {
                 self.unread = self.unread.saturating_add(1);
-                self.read_at = Some(Instant::now() + back_off::delay(self.unread, back_off::chance()));
+                self.read_at = Some(Instant::now() + BackOff::default().delay(self.unread));
                 tracing::warn!(device = name, "cannot be read: {error}");
                 self.device.stand(ConnectionState::Synchronizing, Some(&error));
                 self.device.tell(Input::NotSynchronized { device: name, error }).await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use netconf::capability::Capabilities;
-use netconf::client::{Notifications, Session, SessionConfig};
+use netconf::client::{BackOff, Notifications, Session, SessionConfig};
 use netconf::transport::ssh::{self, ConnectError, HostKeyCheck, Target};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -14,7 +14,6 @@ use tokio::time::Instant;
 
 use super::session::{End, Lasting};
 use super::{Contact, Link, ORDERS, Order, Shared, lock};
-use crate::back_off;
 use crate::input::{Input, SessionFacts};
 use crate::model::{ConnectionState, Credential, Kind, Plan, Secret};
 use crate::record::{Audit, Record};
@@ -283,7 +282,7 @@ impl Supervisor {
 
     /// Waits before the next try, and tells until when.
     async fn wait(&mut self, error: String) -> Result<(), Ending> {
-        let delay = back_off::delay(self.failures, back_off::chance());
+        let delay = BackOff::default().delay(self.failures);
         let next = Timestamp::now() + SignedDuration::try_from(delay).expect("at most half a minute");
         let waits = Input::Connecting {
             device: self.name(),

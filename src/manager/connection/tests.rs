@@ -305,7 +305,7 @@ async fn what_is_not_there_is_tried_again_ever_later_and_at_once_on_request() {
 }
 
 fn back_off_bound(failures: u32) -> Duration {
-    crate::back_off::SHORTEST * (1 << (failures - 1))
+    netconf::client::BackOff::default().first * (1 << (failures - 1))
 }
 
 #[tokio::test]

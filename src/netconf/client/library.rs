@@ -15,6 +15,9 @@ pub struct Library {
     /// Names the whole on this server, and on no other (RFC 8525 section 3).
     pub content_id: Option<String>,
     pub modules: Vec<LibraryModule>,
+    /// False where the list is RFC 6022's, which does not tell what is implemented: [`LibraryModule::implemented`] is then what the
+    /// hello names.
+    pub tells_implemented: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,6 +77,7 @@ impl Library {
         for top in data.children() {
             match (top.namespace(), top.name()) {
                 (LIBRARY_NAMESPACE, "yang-library") => {
+                    self.tells_implemented = true;
                     self.content_id = text(top, "content-id");
                     for set in named(top, "module-set") {
                         self.modules.extend(named(set, "module").map(|module| LibraryModule::read(module, true)));
@@ -82,6 +86,7 @@ impl Library {
                     }
                 }
                 (LIBRARY_NAMESPACE, "modules-state") => {
+                    self.tells_implemented = true;
                     self.content_id = text(top, "module-set-id");
                     self.modules.extend(named(top, "module").map(|module| {
                         LibraryModule::read(module, text(module, "conformance-type").as_deref() != Some("import"))
@@ -109,6 +114,7 @@ impl Library {
         }
         if self.modules.iter().all(|module| !module.implemented) {
             if self.modules.is_empty() {
+                self.tells_implemented = true;
                 self.modules.extend(announced.iter().map(|module| LibraryModule {
                     name: module.name.to_owned(),
                     revision: module.revision.map(str::to_owned),
