@@ -29,6 +29,29 @@ fn a_password_record_is_an_argon2_hash() {
     }
 }
 
+/// The memory of one verification serves the next, whatever that one takes.
+#[test]
+fn hashes_of_other_parameters_are_verified_as_their_own_library_does() {
+    use argon2::PasswordVerifier;
+    for (memory, passes, algorithm) in [
+        (64, 1, Argon2Algorithm::Argon2i),
+        (19_456, 2, Argon2Algorithm::Argon2id),
+        (32, 3, Argon2Algorithm::Argon2d),
+        (40_000, 1, Argon2Algorithm::Argon2id),
+        (8, 1, Argon2Algorithm::Argon2id),
+    ] {
+        let hasher = Argon2::new(algorithm, Version::V0x13, Params::new(memory, passes, 1, None).unwrap());
+        let salt = SaltString::generate(&mut OsRng);
+        let hash = hasher.hash_password(b"right", &salt).unwrap().to_string();
+        let record = PasswordRecord::from_phc(&hash).unwrap();
+        for password in ["right", "wrong", ""] {
+            let parsed = PasswordHash::new(&hash).unwrap();
+            let expected = Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok();
+            assert_eq!(record.verify(password), expected, "{memory} {passes} {algorithm:?} {password:?}");
+        }
+    }
+}
+
 #[test]
 fn authorized_keys_are_all_taken_or_none() {
     let directory = tempfile::tempdir().unwrap();
