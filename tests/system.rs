@@ -3,8 +3,6 @@
 // Helpers of tests may unwrap as tests do.
 #![allow(clippy::unwrap_used)]
 
-#[path = "bench/hostile/attack.rs"]
-mod attack;
 #[path = "system/bad_input.rs"]
 mod bad_input;
 #[path = "system/broken.rs"]
@@ -21,8 +19,6 @@ mod faults;
 mod feed;
 #[path = "system/foreign.rs"]
 mod foreign;
-#[path = "system/hostile.rs"]
-mod hostile;
 #[path = "system/kill.rs"]
 mod kill;
 #[path = "system/managed.rs"]

@@ -66,13 +66,6 @@ impl Program {
         Self::run(directory, command)
     }
 
-    /// With more on the command line.
-    pub fn start_as(directory: &Path, more: impl FnOnce(&mut Command)) -> Program {
-        let mut command = Self::command(directory, "127.0.0.1:0");
-        more(&mut command);
-        Self::run(directory, command)
-    }
-
     /// A server by a command line that [`Program::command`] began.
     pub fn run(directory: &Path, mut command: Command) -> Program {
         command.stdout(Stdio::piped());
